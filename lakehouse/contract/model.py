@@ -1,0 +1,97 @@
+"""A pipeline's contract as values. Loaded from `pipelines/<name>/pipeline.toml` by lakehouse.contract.load."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+type_names = ("string", "int", "long", "double", "boolean", "date", "timestamp", "decimal(p,s)")
+
+Engine = Literal["spark", "duckdb", "auto"]
+Format = Literal["ndjson", "json_array", "json_document", "csv"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a dataset or a gold table.
+
+    `type` is one of `string, int (32 bit), long (64 bit), double, boolean, date, timestamp, decimal(p,s)`, as in
+    Spark SQL. Timestamps are UTC, microseconds. `format` is how a date or timestamp is written in the input:
+    `yyyy-MM-dd`, `yyyy/MM/dd` or `iso_timestamp` (`2026-01-31T23:59:59[.ffffff][Z|+hh:mm]`, without zone UTC; for a
+    `date` column the time of day is dropped after the zone is applied).
+    """
+
+    name: str
+    type: str
+    required: bool = True
+    comment: str = ""
+    values: tuple[str, ...] = ()
+    pattern: str | None = None
+    min: Decimal | None = None
+    max: Decimal | None = None
+    max_length: int = 1024
+    format: str | None = None
+    currency_text: bool = False
+    """The input writes the number as `$1,234.56` (text): parse it strictly."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One kind of file: where it lands, how it is written, what each row must hold."""
+
+    pipeline: str
+    name: str
+    description: str
+    paths: tuple[str, ...]
+    """Patterns below `bronze/<pipeline>/`: `users.{ext}`, `users/{batch}/{file}.{ext}`. A placeholder is one or more
+    characters without `/`; `{ext}` is `json|ndjson|jsonl|csv` with optional `.gz`."""
+    formats: tuple[Format, ...]
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    batch: str = "{batch}"
+    """How the batch is named from a path's placeholders; a path without them belongs to batch `default`."""
+    max_bad_share: Decimal = Decimal("0.10")
+    """More than this share of refused rows refuses the whole file."""
+    unknown_columns: Literal["refuse", "ignore"] = "refuse"
+    parts: int = 1
+    marker: str | None = None
+    max_bytes: int = 20 * 1024**3
+    """Limit of the expanded content."""
+
+
+@dataclass(frozen=True)
+class GoldTable:
+    """One result: `gold/<name>.sql` and the columns and key it must have."""
+
+    pipeline: str
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One folder below `pipelines/`."""
+
+    name: str
+    title: str
+    folder: Path
+    engine: Engine
+    datasets: tuple[Dataset, ...]
+    gold: tuple[GoldTable, ...]
+    auto_spark_from_bytes: int = 512 * 1024**2
+    """With `engine = "auto"`: manifests of at least this many bronze bytes go to Spark."""
+    contract_hash: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a bronze object key belongs: one slot."""
+
+    pipeline: str
+    dataset: str
+    batch: str
+    key: str
+    """The whole bronze object key, not URL-encoded."""
+    slot_id: str

@@ -1,0 +1,29 @@
+"""The one family of errors. Bad input is never one of these: it is a verdict (see lakehouse.parse)."""
+
+
+class LakeError(Exception):
+    """Base of everything the lake raises on purpose. The message says what was found, what was expected, what to do."""
+
+
+class ContractError(LakeError):
+    """A pipeline folder (contract, SQL, workflow) is wrong. Names the file and the field."""
+
+
+class SettingsError(LakeError):
+    """The environment lacks something a Lambda or job needs."""
+
+
+class LedgerError(LakeError):
+    """The ledger holds something that the code cannot have written."""
+
+
+class SilverError(LakeError):
+    """A silver table is not what the ledger and the contract say."""
+
+
+class EngineError(LakeError):
+    """An engine's result does not have the columns, types or keys that the contract declares."""
+
+
+class PublishError(LakeError):
+    """The catalog pointer could not be moved although the run brings newer data."""
