@@ -1,11 +1,10 @@
 """A pipeline's contract as values. Loaded from `pipelines/<name>/pipeline.toml` by lakehouse.contract.load."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
-
-type_names = ("string", "int", "long", "double", "boolean", "date", "timestamp", "decimal(p,s)")
 
 Engine = Literal["spark", "duckdb", "auto"]
 Format = Literal["ndjson", "json_array", "json_document", "csv"]
@@ -27,8 +26,9 @@ class Column:
     comment: str = ""
     values: tuple[str, ...] = ()
     pattern: str | None = None
-    min: Decimal | None = None
-    max: Decimal | None = None
+    min: Decimal | date | None = None
+    max: Decimal | date | None = None
+    """Inclusive limits; a timestamp's limits are dates: from midnight UTC of `min` to before midnight UTC of `max`."""
     max_length: int = 1024
     format: str | None = None
     currency_text: bool = False
