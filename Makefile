@@ -1,0 +1,82 @@
+# Lakegate. `make` or `make help` explains the targets. Each sets up what it needs first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+LAKE := $(VENV)/bin/lake
+ROWS ?= 1000000
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes --no-build-isolation --no-warn-script-location
+
+.PHONY: help setup setup-dev demo up down test check lint types format template bench lock clean
+
+help:  ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.lake-installed  ## Make .venv with everything the lake needs (once; other targets call it)
+
+setup-dev: $(VENV)/.dev-installed  ## The same, and what tests and checks need
+
+demo: setup  ## Run the main job on this machine: 3 x 1,000,000 records from files to gold (ROWS=... for fewer)
+	@$(LAKE) demo activity --rows $(ROWS)
+
+up: setup  ## Start the lake and leave it running
+	@$(LAKE) up
+
+down: setup  ## Stop the lake; its data stays in .lake/
+	@$(LAKE) down
+
+test: setup-dev  ## Run all tests
+	@$(PY) -m pytest
+
+check: setup-dev  ## Lint, types, template: everything that needs no running lake
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m deploy.check
+
+lint: setup-dev  ## Only ruff
+	@$(PY) -m ruff check .
+
+types: setup-dev  ## Only mypy
+	@$(PY) -m mypy
+
+format: setup-dev  ## Format the code and sort its imports
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+template: setup  ## Build deploy/template.json anew from pipelines/, iam/, kms/ and config/
+	@$(LAKE) template --write
+
+bench: setup-dev  ## Compare the lake with Spark, DuckDB and Polars on the same 3 x 1,000,000 records (about 5 minutes)
+	@$(PY) -m bench --rows $(ROWS)
+
+lock: $(VENV)/.venv-made  ## Pin the requirements anew after editing requirements/*.in
+	@$(PY) -m pip --disable-pip-version-check install --quiet uv
+	@for name in build lake dev; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; done
+
+clean:  ## Stop the lake and remove .venv and .lake, data included
+	@if [ -x $(LAKE) ]; then $(LAKE) down; fi
+	@rm -rf $(VENV) .lake
+
+# --- how the environment is made ---
+
+$(VENV)/.venv-made:
+	@scripts/make_venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.lake-installed: requirements/build.txt requirements/lake.txt requirements/jars.txt pyproject.toml | $(VENV)/.venv-made
+	@echo "Setting up .venv (once, one to three minutes: Python packages, Spark, its jars) ..."
+	@$(PIP) -r requirements/build.txt
+	@$(PIP) -r requirements/lake.txt
+	@$(PY) -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@$(PY) scripts/fetch_jars.py $(VENV)/jars
+	@touch $@
+
+$(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.lake-installed
+	@echo "Adding the tools for tests and checks to .venv ..."
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
