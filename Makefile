@@ -68,11 +68,12 @@ $(VENV)/.venv-made:
 	@scripts/make_venv.sh $(VENV)
 	@touch $@
 
-$(VENV)/.lake-installed: requirements/build.txt requirements/lake.txt requirements/jars.txt pyproject.toml | $(VENV)/.venv-made
+$(VENV)/.lake-installed: requirements/build.txt requirements/lake.txt requirements/jars.txt | $(VENV)/.venv-made
 	@echo "Setting up .venv (once, one to three minutes: Python packages, Spark, its jars) ..."
 	@$(PIP) -r requirements/build.txt
 	@$(PIP) -r requirements/lake.txt
-	@$(PY) -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@printf '#!/bin/sh\nexec "%s/bin/python" "%s/cli/__main__.py" "$$@"\n' "$(CURDIR)/$(VENV)" "$(CURDIR)" > $(LAKE)
+	@chmod +x $(LAKE)
 	@$(PY) scripts/fetch_jars.py $(VENV)/jars
 	@touch $@
 
