@@ -18,7 +18,7 @@ from localaws.java import find_java
 
 def main(folder: Path, output: Path) -> None:
     """Read users.json, events.json, orders.json of `folder`; write one row per user to `output` as Parquet."""
-    os.environ.setdefault("JAVA_HOME", str(find_java().parent.parent))
+    os.environ.setdefault("JAVA_HOME", str(find_java()))
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()

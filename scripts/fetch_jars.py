@@ -2,8 +2,8 @@
 
     python scripts/fetch_jars.py FOLDER
 
-Does nothing when all jars are there already. A company's Maven mirror is used by LAKE_IVY_SETTINGS, the path of an
-Ivy settings file (Spark's `spark.jars.ivySettings`). A private certificate authority in SSL_CERT_FILE is handed to Java.
+Does nothing when all jars are there already. LAKE_IVY_SETTINGS, the path of an Ivy settings file (as in Spark's
+`spark.jars.ivySettings`), names a mirror of Maven Central. A private certificate authority in SSL_CERT_FILE is handed to Java.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pyspark
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, serialize_java_truststore
+from cryptography.utils import CryptographyDeprecationWarning
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -60,7 +62,10 @@ def truststore(folder: Path) -> list[str]:
     bundle = os.environ.get("SSL_CERT_FILE")
     if not bundle:
         return []
-    certificates = x509.load_pem_x509_certificates(Path(bundle).read_bytes())
+    with warnings.catch_warnings():
+        # Public bundles hold old roots whose serial number breaks RFC 5280. They are handed on, not judged.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        certificates = x509.load_pem_x509_certificates(Path(bundle).read_bytes())
     store = folder / "truststore.p12"
     store.write_bytes(
         serialize_java_truststore(
@@ -85,7 +90,7 @@ def resolve(jars: list[Jar], work: Path) -> subprocess.CompletedProcess[str]:
         "SPARK_HOME": str(home),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "JAVA_HOME": str(find_java().parent.parent),
+        "JAVA_HOME": str(find_java()),
         "SPARK_SUBMIT_OPTS": " ".join(truststore(work)),
     }
     return subprocess.run([*command, str(program)], env=environment, capture_output=True, text=True, check=False)
