@@ -3,7 +3,8 @@
     python scripts/fetch_jars.py FOLDER
 
 Does nothing when all jars are there already. LAKE_IVY_SETTINGS, the path of an Ivy settings file (as in Spark's
-`spark.jars.ivySettings`), names a mirror of Maven Central. A private certificate authority in SSL_CERT_FILE is handed to Java.
+`spark.jars.ivySettings`), names a mirror of Maven Central. A private certificate authority in SSL_CERT_FILE is handed
+to Java.
 """
 
 import hashlib
