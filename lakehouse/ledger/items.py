@@ -1,0 +1,190 @@
+"""What the ledger keeps, as values. `codec` says how each is written as a DynamoDB item.
+
+Every item has `pk` = `<pipeline>#<batch>`, a sort key `sk`, `kind`, and for the index `by-kind` the hash key
+`kind_pipeline` = `<kind>#<pipeline>` and the range key `at` (ISO-8601 UTC text, microseconds: sorts by time).
+
+| value | sk | one per |
+|---|---|---|
+| `BatchState` | `BATCH` | batch |
+| `SlotState` | `SLOT#<slot_id>` | place in a batch (bronze object key) |
+| `FileRecord` | `FILE#<file_id>` | judged content of a slot under a contract |
+| `RunRecord` | `RUN#<run_id>` | run |
+| `GoldPointer` | `TABLE#<table>`, pk `_gold#<pipeline>` | gold table |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import ClassVar, Literal, TypeVar
+
+Verdict = Literal["accepted", "refused"]
+RunStatus = Literal["started", "committed", "gold_written", "published", "superseded", "failed"]
+
+
+@dataclass(frozen=True)
+class SlotInForce:
+    """The accepted version that a slot of a batch holds: all that a Delta add action and the manifest need."""
+
+    dataset: str
+    key: str
+    """The whole bronze object key."""
+    file_id: str
+    """Silver file: `names.silver_data_path(file_id)` below `names.silver_prefix(pipeline, dataset)`."""
+    rows: int
+    """Rows in the silver file."""
+    bytes: int
+    """Size of the bronze object, bytes, as stored (compressed where it came compressed)."""
+    parquet_bytes: int
+    """Size of the silver file, bytes."""
+    revision: int
+    """`SlotState.revision` that put it here: an older one never replaces a newer one."""
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """The files of a batch that are in force, as one atomic item."""
+
+    kind: ClassVar[str] = "batch"
+    pipeline: str
+    batch: str
+    generation: int = 0
+    """Counts the changes of the manifest."""
+    slots: Mapping[str, SlotInForce] = field(default_factory=dict)
+    """By slot id."""
+    markers: frozenset[str] = frozenset()
+    """Datasets whose marker object has arrived."""
+    run_id: str | None = None
+    """The run started last."""
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class SlotState:
+    """What was judged last in a slot, and what is in force there: the last accepted version."""
+
+    kind: ClassVar[str] = "slot"
+    pipeline: str
+    dataset: str
+    batch: str
+    key: str
+    slot_id: str
+    revision: int
+    """Counts the verdicts recorded for the slot, from 1. Each names a version that was current after the one before."""
+    judged_version_id: str
+    judged_etag: str
+    contract_hash: str
+    verdict: Verdict
+    file_id: str
+    at: str
+    reason: str | None = None
+    notified_revision: int = 0
+    """The last revision whose outcome a person was told of, where there was something to tell."""
+    in_force_file_id: str | None = None
+    in_force_version_id: str | None = None
+    in_force_rows: int = 0
+    in_force_bytes: int = 0
+    in_force_parquet_bytes: int = 0
+
+    def in_force(self) -> SlotInForce | None:
+        """The slot's entry in its batch; nothing before the first accepted version."""
+        if self.in_force_file_id is None:
+            return None
+        return SlotInForce(
+            dataset=self.dataset,
+            key=self.key,
+            file_id=self.in_force_file_id,
+            rows=self.in_force_rows,
+            bytes=self.in_force_bytes,
+            parquet_bytes=self.in_force_parquet_bytes,
+            revision=self.revision,
+        )
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """The verdict on one content of a slot under one contract, with its row counts."""
+
+    kind: ClassVar[str] = "file"
+    pipeline: str
+    dataset: str
+    batch: str
+    key: str
+    file_id: str
+    version_id: str
+    """The newest object version that held this content when it was judged."""
+    content_sha256: str
+    bytes: int
+    verdict: Verdict
+    at: str
+    reason: str | None = None
+    """Code of the refusal of the whole file."""
+    message: str | None = None
+    rows_in: int = 0
+    rows_accepted: int = 0
+    rows_quarantined: int = 0
+    rows_duplicate: int = 0
+    by_reason: Mapping[str, int] = field(default_factory=dict)
+    """Quarantined rows by reason code."""
+    parquet_bytes: int = 0
+    seconds: float = 0.0
+    """Time from the first byte read to the last byte stored."""
+
+
+@dataclass(frozen=True)
+class GoldResult:
+    """One attempt's files of a gold table."""
+
+    location: str
+    """`s3://…/` of the run folder, with its trailing slash."""
+    rows: int
+    bytes: int
+    attempt: str
+    engine: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run and how far it got. Times are UTC texts."""
+
+    kind: ClassVar[str] = "run"
+    pipeline: str
+    batch: str
+    run_id: str
+    status: RunStatus
+    at: str
+    """When the run was recorded first."""
+    generation: int = 0
+    manifest_hash: str = ""
+    """These two are known once the start is recorded: the commit may be quicker."""
+    engine: str | None = None
+    manifest_bytes: int | None = None
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """Silver table version by dataset, as committed."""
+    gold: Mapping[str, GoldResult] = field(default_factory=dict)
+    error: str | None = None
+    started_at: str | None = None
+    committed_at: str | None = None
+    gold_at: str | None = None
+    published_at: str | None = None
+
+
+@dataclass(frozen=True)
+class GoldPointer:
+    """Which run's files a gold table shows: the copy from which a reset catalog table is repaired."""
+
+    kind: ClassVar[str] = "pointer"
+    pipeline: str
+    table: str
+    location: str
+    run_id: str
+    versions: Mapping[str, int]
+    at: str
+
+
+AnyRecord = BatchState | SlotState | FileRecord | RunRecord | GoldPointer
+Record = TypeVar("Record", BatchState, SlotState, FileRecord, RunRecord, GoldPointer)
+
+
+def now() -> str:
+    """The present as the ledger writes it: ISO-8601, UTC, microseconds, always of the same length."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
