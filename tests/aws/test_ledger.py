@@ -181,21 +181,14 @@ def test_the_started_run_is_remembered_for_its_generation_only(ledger: Ledger) -
     assert ledger.batch("activity", "b1").run_id == "run-1"
 
 
-def test_a_batch_beyond_the_size_of_an_item_says_what_to_do(ledger: Ledger) -> None:
-    slots = {names.digest(str(number)): entry(names.digest("f", str(number))) for number in range(1_400)}
-    ledger.table.put(BatchState("activity", "b1", 1_400, slots, at="2026"))
-    assert ledger.put_in_force("activity", "b1", "fits", entry("a")).generation == 1_401
-    more = {names.digest(str(number)): entry(names.digest("f", str(number))) for number in range(2_000)}
-    with pytest.raises(LedgerError, match="400 KB"):
-        for number, (slot_id, one) in enumerate(more.items()):
-            ledger.table.update(
-                BatchState,
-                "activity#b1",
-                "BATCH",
-                "SET slots.#slot = :entry",
-                {":entry": replace(one, key="k" * 20_000)},
-                names={"#slot": f"{slot_id}-{number}"},
-            )
+def test_a_batch_holds_1500_files_and_beyond_its_limit_says_what_to_do(ledger: Ledger) -> None:
+    key = "bronze/activity/users/2026-01-31/part-00001-of-01500.json.gz"
+    slots = {names.digest(str(number)): entry(names.digest("f", str(number)), key=key) for number in range(1_499)}
+    ledger.table.put(BatchState("activity", "b1", 1_499, slots, at="2026"))
+    assert len(ledger.put_in_force("activity", "b1", "fits", entry("a")).slots) == 1_500
+    with pytest.raises(LedgerError, match=r"400 KB.*split the batch"):
+        ledger.put_in_force("activity", "b1", "too much", entry("b", key="k" * 100_000))
+    assert len(ledger.batch("activity", "b1").slots) == 1_500
 
 
 def test_a_run_goes_through_its_steps_and_ends_once(ledger: Ledger) -> None:
