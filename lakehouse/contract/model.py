@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Literal
 
 Engine = Literal["spark", "duckdb", "auto"]
@@ -17,7 +17,8 @@ class Column:
     `type` is one of `string, int (32 bit), long (64 bit), double, boolean, date, timestamp, decimal(p,s)`, as in
     Spark SQL. Timestamps are UTC, microseconds. `format` is how a date or timestamp is written in the input:
     `yyyy-MM-dd`, `yyyy/MM/dd` or `iso_timestamp` (`2026-01-31T23:59:59[.ffffff][Z|+hh:mm]`, without zone UTC; for a
-    `date` column the time of day is dropped after the zone is applied).
+    `date` column the time of day is dropped after the zone is applied). For a decimal `format = "text"` says that JSON
+    files write it as text (`"12.50"`); without it a JSON number is expected and text is refused.
     """
 
     name: str
@@ -57,6 +58,9 @@ class Dataset:
     marker: str | None = None
     max_bytes: int = 20 * 1024**3
     """Limit of the expanded content."""
+    contract_hash: str = field(default="", compare=False)
+    """Hash of all that decides how a file of this dataset is judged, and of nothing else: neither comments nor paths,
+    nor another dataset, nor gold. Files judged under another hash are judged again."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,22 @@ class Pipeline:
 
     name: str
     title: str
-    folder: Path
+    folder: Traversable
+    """A `pathlib.Path`, or a `zipfile.Path` where the project is imported from a zip, as on Glue."""
     engine: Engine
     datasets: tuple[Dataset, ...]
     gold: tuple[GoldTable, ...]
     auto_spark_from_bytes: int = 512 * 1024**2
     """With `engine = "auto"`: manifests of at least this many bronze bytes go to Spark."""
     contract_hash: str = field(default="", compare=False)
+    """Hash of the whole `pipeline.toml`."""
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of that name. Raises KeyError without one."""
+        for dataset in self.datasets:
+            if dataset.name == name:
+                return dataset
+        raise KeyError(name)
 
 
 @dataclass(frozen=True)
@@ -95,3 +108,15 @@ class Place:
     key: str
     """The whole bronze object key, not URL-encoded."""
     slot_id: str
+    marker: bool = False
+    """The object is the dataset's marker (`_SUCCESS`), not a file of rows."""
+
+
+@dataclass(frozen=True)
+class RefusedPlace:
+    """A bronze object key that fits no dataset."""
+
+    key: str
+    reason: str
+    """`not_bronze`, `folder_placeholder`, `unknown_pipeline` or `unknown_place`."""
+    message: str
