@@ -1,0 +1,5 @@
+"""Athena of the embedded AWS."""
+
+
+def install() -> None:
+    """Install the hooks."""

@@ -1,0 +1,5 @@
+"""Python imports this by itself when it starts with this folder on its path: awsglue then finds its JVM half."""
+
+import glue_jvm
+
+glue_jvm.hook_imports()

@@ -1,0 +1,53 @@
+"""Shared fixtures: one embedded AWS and one Spark session for the whole test session."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from pyspark.sql import SparkSession
+
+from localaws import EmbeddedAws
+from localaws.spark_env import DELTA_CONF, AwsAccess, local_conf, spark_environment
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """The embedded AWS on a free port, with a state folder of its own."""
+    with EmbeddedAws(tmp_path_factory.mktemp("aws") / "state") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def spark(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A local Spark with Delta that reaches `s3://` of the embedded AWS as its administrator."""
+    access = AwsAccess.of(aws.session(), aws.endpoint_url)
+    folder = tmp_path_factory.mktemp("spark")
+    for name, value in spark_environment().items():
+        if name not in ("PYTHONPATH", "TZ"):
+            os.environ[name] = value
+    builder = SparkSession.builder.appName("tests")
+    conf = (
+        local_conf(access)
+        | DELTA_CONF
+        | {
+            "spark.hadoop.fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+            "spark.hadoop.fs.s3a.access.key": access.access_key_id,
+            "spark.hadoop.fs.s3a.secret.key": access.secret_access_key,
+            "spark.sql.warehouse.dir": str(folder / "warehouse"),
+            "spark.local.dir": str(folder / "local"),
+        }
+    )
+    for name, value in conf.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    yield session
+    _end(session)
+
+
+def _end(session: SparkSession) -> None:
+    """Stop Spark and its JVM, closing every pipe and socket of it."""
+    gateway = session.sparkContext._gateway
+    session.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(timeout=30)
