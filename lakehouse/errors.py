@@ -13,8 +13,12 @@ class SettingsError(LakeError):
     """The environment lacks something a Lambda or job needs."""
 
 
+class EventError(LakeError):
+    """A Lambda was handed an event of a kind that it does not know."""
+
+
 class LedgerError(LakeError):
-    """The ledger holds something that the code cannot have written."""
+    """The ledger holds something that the code cannot have written, or no more fits into one of its items."""
 
 
 class SilverError(LakeError):

@@ -103,7 +103,7 @@ class Ledger:
         The generation grows only when the slot's file differs. An entry of an older revision changes nothing.
 
         Raises:
-            LedgerError: the batch no longer fits into one DynamoDB item of 400 KB (about 1,500 slots).
+            LedgerError: the batch no longer fits into one DynamoDB item of 400 KB (about 2,000 slots).
         """
         for _ in range(SWAP_TRIES):
             changed, current = self._swap_slot(pipeline, batch, slot_id, entry)

@@ -96,7 +96,7 @@ class LedgerTable:
         except ClientError as error:
             if "maximum allowed size" in error.response["Error"].get("Message", ""):
                 raise LedgerError(
-                    f"Ledger item pk={pk!r} sk={sk!r} would exceed DynamoDB's 400 KB, about 1,500 files in one batch: "
+                    f"Ledger item pk={pk!r} sk={sk!r} would exceed DynamoDB's 400 KB, about 2,000 files in one batch: "
                     "split the batch, for example by naming a folder per hour instead of per day"
                 ) from error
             raise

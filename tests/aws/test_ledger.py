@@ -187,7 +187,7 @@ def test_a_batch_holds_1500_files_and_beyond_its_limit_says_what_to_do(ledger: L
     ledger.table.put(BatchState("activity", "b1", 1_499, slots, at="2026"))
     assert len(ledger.put_in_force("activity", "b1", "fits", entry("a")).slots) == 1_500
     with pytest.raises(LedgerError, match=r"400 KB.*split the batch"):
-        ledger.put_in_force("activity", "b1", "too much", entry("b", key="k" * 100_000))
+        ledger.put_in_force("activity", "b1", "too much", entry("b", key="k" * 200_000))
     assert len(ledger.batch("activity", "b1").slots) == 1_500
 
 

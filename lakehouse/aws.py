@@ -1,0 +1,42 @@
+"""AWS clients of a Lambda or a job: one a service for the life of the container, configured by the environment."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_glue.client import GlueClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 6},
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=16,
+    tcp_keepalive=True,
+)
+
+
+@overload
+def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["glue"]) -> "GlueClient": ...
+@overload
+def client(service: Literal["s3"]) -> "S3Client": ...
+@overload
+def client(service: Literal["sns"]) -> "SNSClient": ...
+@overload
+def client(service: Literal["stepfunctions"]) -> "SFNClient": ...
+def client(service: str) -> Any:
+    """The container's client of a service. Region, credentials and endpoint come from the environment (`AWS_*`)."""
+    return _client(service)
+
+
+@cache
+def _client(service: str) -> Any:
+    return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
