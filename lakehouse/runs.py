@@ -5,12 +5,24 @@ failed may go on from where it failed, so `failed` gives way to the next step; `
 whatever is recorded after them changes nothing and answers None. A failed run keeps the times of the steps it did.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from lakehouse import names
+from lakehouse.errors import EventError
 from lakehouse.ledger.items import GoldResult, RunRecord, RunStatus, now
 from lakehouse.ledger.store import Ledger
+from lakehouse.log import log
+from lakehouse.notify import Notification, send
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns.client import SNSClient
 
 FINAL: tuple[RunStatus, ...] = ("published", "superseded")
+LEDGER_CHARACTERS = 2_000
+MESSAGE_CHARACTERS = 500
 
 
 def started(
@@ -56,6 +68,76 @@ def superseded(ledger: Ledger, pipeline: str, batch: str, run_id: str) -> RunRec
 def failed(ledger: Ledger, pipeline: str, batch: str, run_id: str, error: str) -> RunRecord | None:
     """The run's execution failed: `error` says why, for people. None when it had reached its end all the same."""
     return _record(ledger, pipeline, batch, run_id, {"status": "failed", "error": error})
+
+
+@dataclass(frozen=True)
+class RunFailure:
+    """Why a run's execution failed, as its workflow says."""
+
+    pipeline: str
+    batch: str
+    run_id: str
+    error: str
+    """Step Functions' error name: `States.TaskFailed`, `Lambda.ServiceException`, an exception's class."""
+    cause: str
+    """What the failed task said, for people."""
+
+
+def failure_of(event: Mapping[str, Any]) -> RunFailure:
+    """The failure in the input of the workflow's failure state: the run's plan with `error: {Error, Cause}` added.
+
+    Raises:
+        EventError: a field is missing.
+    """
+    try:
+        error = event["error"]
+        cause = _said(str(error.get("Cause", "")))
+        return RunFailure(event["pipeline"], event["batch"], event["run_id"], error["Error"], cause)
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise EventError(
+            f"Input of the failure state lacks something: {problem!r}. Expected pipeline, batch, run_id, error.Error"
+        ) from problem
+
+
+def record_failure(failure: RunFailure, ledger: Ledger, sns: "SNSClient", topic_arn: str) -> dict[str, object]:
+    """Record a failed run and tell people. A run that had reached its end all the same is left alone."""
+    fields = {"pipeline": failure.pipeline, "batch": failure.batch, "run_id": failure.run_id}
+    run = failed(ledger, **fields, error=f"{failure.error}: {failure.cause}"[:LEDGER_CHARACTERS])
+    if run is None:
+        log("run_failed_after_its_end", **fields, error=failure.error)
+        return {**fields, "recorded": False}
+    log("run_failed", **fields, error=failure.error, cause=failure.cause)
+    send(sns, topic_arn, about_failure(failure))
+    return {**fields, "recorded": True}
+
+
+def about_failure(failure: RunFailure) -> Notification:
+    """What to tell of a failed run."""
+    text = (
+        f"The run {failure.run_id} of {failure.pipeline}, batch {failure.batch}, failed.\n"
+        f"{failure.error}: {failure.cause[:MESSAGE_CHARACTERS]}\n"
+        f"What readers see of {failure.pipeline} is unchanged. To look at it: lake runs {failure.pipeline}\n"
+    )
+    return Notification(
+        id=names.digest("notification", failure.run_id, failure.error, failure.cause),
+        kind="run_failed",
+        pipeline=failure.pipeline,
+        subject=f"[{failure.pipeline}] Run failed: batch {failure.batch} ({failure.error})",
+        text=text,
+        details={"batch": failure.batch, "run_id": failure.run_id, "error": failure.error},
+    )
+
+
+def _said(cause: str) -> str:
+    """The sentence in a cause: Lambda and Glue wrap it in JSON, with a stack trace or the whole job run around it."""
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        return cause
+    if not isinstance(document, dict):
+        return cause
+    kind, message = document.get("errorType"), document.get("errorMessage") or document.get("ErrorMessage")
+    return ": ".join(str(part) for part in (kind, message) if part) or cause
 
 
 def _record(

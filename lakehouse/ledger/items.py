@@ -78,9 +78,13 @@ class SlotState:
     at: str
     reason: str | None = None
     notified_revision: int = 0
-    """The last revision whose outcome a person was told of, where there was something to tell."""
+    """The last revision whose outcome people were told of, or needed no telling."""
+    teller: str = ""
+    """Who is to tell it: id of the SQS message whose handling recorded the verdict."""
     in_force_file_id: str | None = None
     in_force_version_id: str | None = None
+    in_force_at: str | None = None
+    """When the version in force was stored in bronze."""
     in_force_rows: int = 0
     in_force_bytes: int = 0
     in_force_parquet_bytes: int = 0

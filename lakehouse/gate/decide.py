@@ -1,0 +1,170 @@
+"""What the gate decides about one version of an object. Pure: values in, values out."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from lakehouse import names
+from lakehouse.contract.model import Place, RefusedPlace
+from lakehouse.gate.judge import Judgement
+from lakehouse.gate.objects import ObjectVersion
+from lakehouse.ledger.items import FileRecord, SlotState
+
+UNKNOWN = "_unknown"
+"""Pipeline and dataset of what fits no contract."""
+NO_CONTRACT = "none"
+NOTICE_LEASE = timedelta(minutes=15)
+"""After this time somebody else may tell what the recorder of a verdict has not told: longer than a Lambda can live."""
+
+
+def unknown_place(refused: RefusedPlace) -> Place:
+    """Where the ledger keeps a file that fits no contract."""
+    slot_id = names.slot_id(UNKNOWN, UNKNOWN, names.DEFAULT_BATCH, refused.key)
+    return Place(UNKNOWN, UNKNOWN, names.DEFAULT_BATCH, refused.key, slot_id)
+
+
+def refused_unread(refused: RefusedPlace, content_sha256: str, size_bytes: int) -> Judgement:
+    """The verdict on a file that fits no contract."""
+    return Judgement(
+        verdict="refused",
+        reason=refused.reason,
+        message=refused.message,
+        content_sha256=content_sha256,
+        bytes=size_bytes,
+        rows_in=0,
+        rows_accepted=0,
+        rows_quarantined=0,
+        rows_duplicate=0,
+        by_reason={},
+        parquet=None,
+        quarantine_rows=None,
+        seconds={},
+    )
+
+
+def is_judged(slot: SlotState | None, version: ObjectVersion, contract_hash: str) -> bool:
+    """The slot's last verdict is about this version, under this contract."""
+    return slot is not None and slot.judged_version_id == version.version_id and slot.contract_hash == contract_hash
+
+
+def file_record(
+    place: Place,
+    version: ObjectVersion,
+    judgement: Judgement,
+    file_id: str,
+    parquet_bytes: int,
+    seconds: float,
+    at: str,
+) -> FileRecord:
+    """The ledger's record of a judgement."""
+    return FileRecord(
+        pipeline=place.pipeline,
+        dataset=place.dataset,
+        batch=place.batch,
+        key=place.key,
+        file_id=file_id,
+        version_id=version.version_id,
+        content_sha256=judgement.content_sha256,
+        bytes=judgement.bytes,
+        verdict=judgement.verdict,
+        at=at,
+        reason=judgement.reason,
+        message=judgement.message,
+        rows_in=judgement.rows_in,
+        rows_accepted=judgement.rows_accepted,
+        rows_quarantined=judgement.rows_quarantined,
+        rows_duplicate=judgement.rows_duplicate,
+        by_reason=dict(judgement.by_reason),
+        parquet_bytes=parquet_bytes,
+        seconds=seconds,
+    )
+
+
+def verdict(place: Place, version: ObjectVersion, judgement: Judgement, file_id: str) -> dict[str, object]:
+    """What `verdict.json` in quarantine says. Nothing in it depends on when or how often the file was judged."""
+    return {
+        "pipeline": place.pipeline,
+        "dataset": place.dataset,
+        "batch": place.batch,
+        "key": place.key,
+        "version_id": version.version_id,
+        "file_id": file_id,
+        "content_sha256": judgement.content_sha256,
+        "bytes": judgement.bytes,
+        "verdict": judgement.verdict,
+        "reason": judgement.reason,
+        "message": judgement.message,
+        "rows_in": judgement.rows_in,
+        "rows_accepted": judgement.rows_accepted,
+        "rows_quarantined": judgement.rows_quarantined,
+        "rows_duplicate": judgement.rows_duplicate,
+        "by_reason": dict(judgement.by_reason),
+    }
+
+
+def next_revision(
+    before: SlotState | None, place: Place, version: ObjectVersion, contract_hash: str, file: FileRecord, teller: str
+) -> SlotState:
+    """The slot after a verdict. An accepted version comes into force, a refused one leaves the one before in force.
+
+    Args:
+        teller: who is to tell people, where there is something to tell: the id of the SQS message being handled.
+    """
+    revision = before.revision + 1 if before else 1
+    slot = SlotState(
+        pipeline=place.pipeline,
+        dataset=place.dataset,
+        batch=place.batch,
+        key=place.key,
+        slot_id=place.slot_id,
+        revision=revision,
+        judged_version_id=version.version_id,
+        judged_etag=version.etag,
+        contract_hash=contract_hash,
+        verdict=file.verdict,
+        file_id=file.file_id,
+        at=file.at,
+        reason=file.reason,
+        notified_revision=0 if _worth_telling(file) else revision,
+        teller=teller,
+        **_still_in_force(before),
+    )
+    if file.verdict == "refused":
+        return slot
+    return replace(
+        slot,
+        in_force_file_id=file.file_id,
+        in_force_version_id=version.version_id,
+        in_force_at=version.modified_at,
+        in_force_rows=file.rows_accepted,
+        in_force_bytes=file.bytes,
+        in_force_parquet_bytes=file.parquet_bytes,
+    )
+
+
+def must_tell(slot: SlotState, teller: str, at: str) -> bool:
+    """Whether this gate is the one to tell people of the slot's last verdict.
+
+    That is the one that recorded it, also when its message is delivered again after a crash; the others, who handle
+    repeats of the event at the same moment, leave it alone, and step in only when it is long overdue.
+    """
+    if slot.notified_revision >= slot.revision:
+        return False
+    return slot.teller == teller or datetime.fromisoformat(at) - datetime.fromisoformat(slot.at) > NOTICE_LEASE
+
+
+def _worth_telling(file: FileRecord) -> bool:
+    return file.verdict == "refused" or file.rows_quarantined > 0
+
+
+def _still_in_force(before: SlotState | None) -> dict[str, Any]:
+    if before is None:
+        return {}
+    return {
+        "in_force_file_id": before.in_force_file_id,
+        "in_force_version_id": before.in_force_version_id,
+        "in_force_at": before.in_force_at,
+        "in_force_rows": before.in_force_rows,
+        "in_force_bytes": before.in_force_bytes,
+        "in_force_parquet_bytes": before.in_force_parquet_bytes,
+    }
