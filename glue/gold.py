@@ -1,0 +1,42 @@
+"""A run's gold by Spark. As a Glue job it is given `--JOB_NAME`; without it, it runs by plain spark-submit:
+
+spark-submit glue/gold.py --pipeline activity --batch default --run_id … --versions '{"users": 3, …}' --lake_bucket … …
+"""
+
+import json
+import sys
+
+from awsglue.context import GlueContext
+from awsglue.job import Job
+from awsglue.utils import getResolvedOptions
+from pyspark.context import SparkContext
+from pyspark.sql import SparkSession
+
+from lakehouse import runs
+from lakehouse.aws import client
+from lakehouse.contract.load import pipelines
+from lakehouse.engines.spark_run import run_spark
+from lakehouse.ledger.store import Ledger
+
+OPTIONS = ["pipeline", "batch", "run_id", "versions", "lake_bucket", "lake_ledger_table"]
+
+
+def main() -> None:
+    """Read silver at the given versions, write every gold table of the pipeline, record it in the ledger."""
+    in_glue = "--JOB_NAME" in sys.argv
+    options = getResolvedOptions(sys.argv, [*OPTIONS, "JOB_NAME"] if in_glue else OPTIONS)
+    context = GlueContext(SparkContext.getOrCreate()) if in_glue else None
+    spark = context.spark_session if context else SparkSession.builder.getOrCreate()
+    job = Job(context) if context else None
+    if job:
+        job.init(options["JOB_NAME"], options)
+    pipeline, run_id = pipelines()[options["pipeline"]], options["run_id"]
+    gold = run_spark(spark, pipeline, run_id, json.loads(options["versions"]), f"s3://{options['lake_bucket']}")
+    ledger = Ledger(client("dynamodb"), options["lake_ledger_table"])
+    runs.gold_written(ledger, pipeline.name, options["batch"], run_id, gold)
+    if job:
+        job.commit()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""The current rows of a silver table, as Spark SQL. Pure."""
+
+from lakehouse.contract.model import Dataset
+from lakehouse.silver.schema import BATCH, SLOT
+
+
+def current_rows(dataset: Dataset, silver: str, slots: int) -> str:
+    """A SELECT of the contract's columns of the rows that are current in the relation `silver`.
+
+    Of rows with the same key the one of the greatest (batch, object key) is current, by the order of their UTF-8
+    bytes. Inside one slot keys are unique, because the gate judged so: with one slot every row is current.
+    """
+    columns = ", ".join(_quoted(column.name) for column in dataset.columns)
+    if slots <= 1:
+        return f"select {columns} from {silver}"
+    key = ", ".join(_quoted(name) for name in dataset.key)
+    newest_first = f"partition by {key} order by {BATCH} desc, {SLOT} desc"
+    ranked = f"select {columns}, row_number() over ({newest_first}) as _rank from {silver}"
+    return f"select {columns} from ({ranked}) as ranked where _rank = 1"
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"

@@ -1,0 +1,58 @@
+"""Gold by Spark: a Glue job, or plain spark-submit. Silver is read through Delta at the pinned versions."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse.contract.model import GoldTable, Pipeline
+from lakehouse.engines.current import current_rows
+from lakehouse.engines.gold_sql import gold_sql
+from lakehouse.engines.result import Figures, check_columns, check_figures, figures_of, figures_sql
+
+SEMANTICS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+"""What the result depends on: the same wherever it runs. An overflow is an error, not a null (ANSI)."""
+
+
+def register_silver(
+    spark: SparkSession, pipeline: Pipeline, uris: Mapping[str, str], versions: Mapping[str, int]
+) -> None:
+    """Make each dataset's current rows at its pinned version a temporary view of the dataset's name.
+
+    Args:
+        uris: location of each dataset's Delta table.
+
+    Raises:
+        pyspark.errors.PySparkException: a table or its version does not exist or cannot be read.
+    """
+    for name, value in SEMANTICS.items():
+        spark.conf.set(name, value)
+    for dataset in pipeline.datasets:
+        silver = f"_silver_{dataset.name}"
+        table = spark.read.format("delta").option("versionAsOf", versions[dataset.name]).load(uris[dataset.name])
+        table.createOrReplaceTempView(silver)
+        # A slot is one file, so one file is one slot.
+        slots = len(table.inputFiles())
+        spark.sql(current_rows(dataset, silver, slots)).createOrReplaceTempView(dataset.name)
+
+
+def write_gold(spark: SparkSession, pipeline: Pipeline, table: GoldTable, location: str) -> Figures:
+    """Run a gold table's SELECT into Parquet files at `location`, an empty place, and check them.
+
+    Raises:
+        EngineError: columns, types or keys are not what the contract declares.
+        pyspark.errors.PySparkException: the SQL is broken.
+    """
+    result = spark.sql(gold_sql(pipeline, table))
+    check_columns(table, result.dtypes)
+    result.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(location)
+    written: DataFrame = spark.read.schema(result.schema).parquet(location)
+    written.createOrReplaceTempView("_result")
+    row = spark.sql(figures_sql(table, "_result")).collect()[0]
+    figures = figures_of(table, cast(tuple[int, ...], row))
+    check_figures(table, figures)
+    return figures

@@ -1,0 +1,1 @@
+"""Silver: Delta tables whose data files the gate wrote. Committing them is metadata alone, slot by slot."""

@@ -1,0 +1,94 @@
+"""The first step of a run: make silver hold what is in force in the run's batch.
+
+The table's version is read first and the ledger after it, and the commit is only made as the very next version. So
+what is committed was in force after the last commit to the table, and a slow or repeated run that decided on an older
+state of the ledger finds its version taken and decides again: old rows never come back.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+
+from lakehouse import runs
+from lakehouse.contract.model import Dataset, Pipeline
+from lakehouse.errors import SilverError
+from lakehouse.ledger.items import SlotInForce
+from lakehouse.ledger.store import Ledger
+from lakehouse.log import log
+from lakehouse.plan import RunPlan, RunRequest, choose_engine
+from lakehouse.silver.slots import decide_swap, wanted_files
+from lakehouse.silver.table import (
+    SilverConflictError,
+    SilverStore,
+    active_files,
+    commit_swap,
+    open_or_create,
+    versions,
+)
+
+MAX_TRIES = 30
+ReadSlots = Callable[[], Mapping[str, SlotInForce]]
+"""Reads the batch's slots from the ledger, consistently, at the moment of the call."""
+
+
+def commit_dataset(store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots) -> int:
+    """Make one table hold what is in force in one batch; the version that does. Changes nothing when it does already.
+
+    Raises:
+        SilverError: other commits came first `MAX_TRIES` times in a row.
+        ContractError: the contract changes a column's type.
+    """
+    for attempt in range(1, MAX_TRIES + 1):
+        try:
+            return _commit_once(store, dataset, batch, read_slots)
+        except SilverConflictError as conflict:
+            log("silver_conflict", pipeline=dataset.pipeline, dataset=dataset.name, batch=batch, attempt=attempt)
+            last = conflict
+        time.sleep(random.uniform(0, min(0.05 * 2**attempt, 2.0)))
+    raise SilverError(f"Gave up on {dataset.name} of batch {batch} after {MAX_TRIES} conflicts") from last
+
+
+def _commit_once(store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots) -> int:
+    table = open_or_create(store, dataset)
+    want = wanted_files(read_slots(), batch, dataset.name)
+    swap = decide_swap(want, active_files(table, batch))
+    if not swap:
+        return table.version()
+    version = commit_swap(table, swap)
+    log(
+        "silver_committed",
+        pipeline=dataset.pipeline,
+        dataset=dataset.name,
+        batch=batch,
+        version=version,
+        files_added=len(swap.add),
+        files_removed=len(swap.remove),
+        rows_added=sum(file.rows for file in swap.add),
+        rows_removed=sum(file.rows for file in swap.remove),
+    )
+    return version
+
+
+def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledger: Ledger) -> RunPlan:
+    """Commit every dataset of the run's batch, record it and plan the rest of the run.
+
+    The versions are read after all commits of this run: gold is made of at least what this run brought. The engine is
+    the contract's, unless a person chose another for this batch.
+
+    Raises:
+        SilverError: other commits kept coming first.
+        ContractError: the contract changes a column's type, or the engine's name is wrong.
+    """
+    batch = request.batch
+
+    def read_slots() -> Mapping[str, SlotInForce]:
+        return ledger.batch(pipeline.name, batch).slots
+
+    for dataset in pipeline.datasets:
+        commit_dataset(store, dataset, batch, read_slots)
+    found = versions(store, pipeline.datasets)
+    state = ledger.batch(pipeline.name, batch)
+    manifest_bytes = sum(slot.bytes for slot in state.slots.values())
+    chosen = choose_engine(pipeline, manifest_bytes, state.engine or "")
+    runs.committed(ledger, pipeline.name, batch, request.run_id, chosen, found, manifest_bytes)
+    return RunPlan(pipeline.name, batch, request.run_id, chosen, found, manifest_bytes)

@@ -1,0 +1,54 @@
+"""What a commit has to change: the files that a batch should hold against those that the table holds. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lakehouse import names
+from lakehouse.ledger.items import SlotInForce
+
+
+@dataclass(frozen=True, order=True)
+class SlotFile:
+    """One silver data file: what one slot brought."""
+
+    batch: str
+    slot: str
+    """The whole bronze object key."""
+    path: str
+    """Path inside the Delta table."""
+    rows: int
+    bytes: int
+    """Size of the Parquet file."""
+
+
+@dataclass(frozen=True)
+class SlotSwap:
+    """The files that one Delta transaction adds to a table and removes from it."""
+
+    add: tuple[SlotFile, ...]
+    remove: tuple[SlotFile, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove)
+
+
+def wanted_files(slots: Mapping[str, SlotInForce], batch: str, dataset: str) -> list[SlotFile]:
+    """The files of one dataset that a batch should hold: one a slot, the accepted version in force."""
+    return sorted(
+        SlotFile(batch, entry.key, names.silver_data_path(entry.file_id), entry.rows, entry.parquet_bytes)
+        for entry in slots.values()
+        if entry.dataset == dataset
+    )
+
+
+def decide_swap(want: Iterable[SlotFile], have: Iterable[SlotFile]) -> SlotSwap:
+    """What makes `have` (the table's files of a batch) into `want` (those in force); nothing when they agree.
+
+    A file is the same when slot and path agree: the path is the hash of slot, content and contract.
+    """
+    wanted, held = list(want), list(have)
+    keep = {(file.slot, file.path) for file in wanted} & {(file.slot, file.path) for file in held}
+    return SlotSwap(
+        add=tuple(sorted(file for file in wanted if (file.slot, file.path) not in keep)),
+        remove=tuple(sorted(file for file in held if (file.slot, file.path) not in keep)),
+    )

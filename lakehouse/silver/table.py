@@ -1,0 +1,180 @@
+"""Silver tables on S3 (or in a folder) through delta-rs: read which files are active, commit which should be."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    PostCommitHookProperties,
+    RemoveAction,
+    create_table_with_add_actions,
+)
+
+from lakehouse import names
+from lakehouse.contract.model import Dataset
+from lakehouse.errors import SilverError
+from lakehouse.silver.schema import BATCH, PARTITION_BY, SLOT, delta_schema, missing_fields
+from lakehouse.silver.slots import SlotFile, SlotSwap
+
+if TYPE_CHECKING:
+    import boto3
+
+# A commit that finds its version taken must fail, not be rebased: it was decided on the table as it was.
+_EXACTLY_NEXT = CommitProperties(max_commit_retries=0)
+# The log is kept: a run reads the version that it pinned. Data and log are cleaned up by the vacuum alone.
+_KEEP_LOG = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+
+
+@dataclass(frozen=True)
+class SilverStore:
+    """Where the silver tables lie and how delta-rs reaches them."""
+
+    root: str
+    """`s3://<lake bucket>` or a folder, without a slash at the end."""
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """delta-rs storage options; they hold credentials."""
+
+    def uri(self, pipeline: str, dataset: str) -> str:
+        """A table's location, without a slash at the end."""
+        return f"{self.root}/{names.silver_prefix(pipeline, dataset)}".rstrip("/")
+
+    @classmethod
+    def on_s3(cls, bucket: str, session: "boto3.Session", env: Mapping[str, str]) -> "SilverStore":
+        """The store in a bucket, reached as the session's role; `env` may name an endpoint as the AWS SDKs do.
+
+        Raises:
+            SilverError: the session has no credentials.
+        """
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise SilverError("No AWS credentials for the silver tables: set AWS_PROFILE or run under a role")
+        keys = credentials.get_frozen_credentials()
+        options: dict[str, str] = {
+            "aws_region": session.region_name or "",
+            "aws_access_key_id": keys.access_key or "",
+            "aws_secret_access_key": keys.secret_key or "",
+            "aws_conditional_put": "etag",
+        }
+        if keys.token:
+            options["aws_session_token"] = keys.token
+        endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
+        if endpoint:
+            options |= {"aws_endpoint": endpoint, "aws_allow_http": str(endpoint.startswith("http:")).lower()}
+        return cls(f"s3://{bucket}", options)
+
+
+class SilverConflictError(SilverError):
+    """Another commit took the version: decide again on the table as it is now."""
+
+
+def open_table(store: SilverStore, dataset: Dataset, version: int | None = None) -> DeltaTable:
+    """One version of a table, the newest by default.
+
+    Raises:
+        SilverError: the table does not exist.
+    """
+    uri = store.uri(dataset.pipeline, dataset.name)
+    try:
+        return DeltaTable(uri, version=version, storage_options=dict(store.options))
+    except TableNotFoundError as error:
+        raise SilverError(f"{uri} is no Delta table yet: no run has committed {dataset.name}") from error
+
+
+def open_or_create(store: SilverStore, dataset: Dataset) -> DeltaTable:
+    """The newest version of a table with all columns of the contract; makes or widens it where needed.
+
+    Raises:
+        SilverConflictError: another process was doing so at this moment.
+        ContractError: the contract changes a column's type.
+    """
+    uri, want = store.uri(dataset.pipeline, dataset.name), delta_schema(dataset)
+    try:
+        if not DeltaTable.is_deltatable(uri, storage_options=dict(store.options)):
+            create_table_with_add_actions(
+                uri,
+                want,
+                [],
+                mode="ignore",
+                partition_by=list(PARTITION_BY),
+                name=names.silver_table(dataset.pipeline, dataset.name),
+                description=dataset.description,
+                storage_options=dict(store.options),
+                commit_properties=_EXACTLY_NEXT,
+            )
+        table = open_table(store, dataset)
+        new = missing_fields(table.schema(), want, uri)
+        if new:
+            table.alter.add_columns(new, commit_properties=_EXACTLY_NEXT)
+            table = open_table(store, dataset)
+    except CommitFailedError as error:
+        raise SilverConflictError(f"{uri}: another commit came first") from error
+    return table
+
+
+def active_files(table: DeltaTable, batch: str | None = None) -> list[SlotFile]:
+    """The data files of the table's version, of one batch or of all, sorted."""
+    actions = table.get_add_actions(flatten=True)
+    columns = ("partition." + BATCH, "partition." + SLOT, "path", "num_records", "size_bytes")
+    files = (SlotFile(*values) for values in zip(*(actions[column].to_pylist() for column in columns), strict=True))
+    return sorted(file for file in files if batch is None or file.batch == batch)
+
+
+def commit_swap(table: DeltaTable, swap: SlotSwap) -> int:
+    """One transaction on exactly this version of the table; the new version's number.
+
+    Statistics hold the number of rows alone: they stay in the log for good, so no value of a row may be in them.
+
+    Raises:
+        SilverConflictError: the table has a newer version; nothing was changed.
+    """
+    at_ms = int(time.time() * 1000)
+    actions: list[AddAction | RemoveAction] = [_add(file, at_ms) for file in swap.add]
+    actions += [_remove(file, at_ms) for file in swap.remove]
+    try:
+        table.create_write_transaction(
+            actions,
+            mode="append",
+            schema=table.schema(),
+            partition_by=list(PARTITION_BY),
+            commit_properties=_EXACTLY_NEXT,
+            post_commithook_properties=_KEEP_LOG,
+        )
+    except CommitFailedError as error:
+        raise SilverConflictError(f"{table.table_uri}: version {table.version() + 1} was taken") from error
+    return table.version() + 1
+
+
+def versions(store: SilverStore, datasets: Sequence[Dataset]) -> dict[str, int]:
+    """The newest version of each dataset's table.
+
+    Raises:
+        SilverError: one of the tables does not exist.
+    """
+    return {dataset.name: open_table(store, dataset).version() for dataset in datasets}
+
+
+def _add(file: SlotFile, at_ms: int) -> AddAction:
+    return AddAction(
+        path=file.path,
+        size=file.bytes,
+        partition_values={BATCH: file.batch, SLOT: file.slot},
+        modification_time=at_ms,
+        data_change=True,
+        stats=json.dumps({"numRecords": file.rows}),
+    )
+
+
+def _remove(file: SlotFile, at_ms: int) -> RemoveAction:
+    return RemoveAction(
+        path=file.path,
+        data_change=True,
+        deletion_timestamp=at_ms,
+        size=file.bytes,
+        partition_values={BATCH: file.batch, SLOT: file.slot},
+    )
