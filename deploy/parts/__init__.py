@@ -1,0 +1,1 @@
+"""Parts of the template, one module a concern. Each has `add(template, …)`."""

@@ -1,0 +1,127 @@
+"""Policy documents of iam/ and kms/ as CloudFormation values, and the trust policies that go with the roles.
+
+A text in a document may hold `${AWS::Partition}`, `${AWS::Region}`, `${AWS::AccountId}`, `${Prefix}`, `${DataKey}` (the
+data key's ARN), `${LakeBucket}`, `${SilverDatabase}`, `${GoldDatabase}` (their names) and `${Pipeline}`. A text with
+`${Pipeline}` stands for one text a pipeline. IAM's own variables (`${aws:username}`) stay as they are.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from troposphere import Sub
+
+from lakehouse.errors import ContractError
+
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_KNOWN = {
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::AccountId",
+    "Prefix",
+    "DataKey",
+    "LakeBucket",
+    "SilverDatabase",
+    "GoldDatabase",
+    "Pipeline",
+}
+
+Document = dict[str, Any]
+
+
+def policy_document(path: Path, pipelines: Sequence[str]) -> Document:
+    """Read a policy document and put CloudFormation's functions in place of its placeholders.
+
+    Raises:
+        ContractError: the file is missing, not a policy document or holds an unknown placeholder.
+    """
+    if not path.is_file():
+        raise ContractError(f"{path} is missing: every role needs its policy document")
+    try:
+        document = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ContractError(f"{path}: not JSON: {error}") from error
+    if not isinstance(document, dict) or not document.get("Statement"):
+        raise ContractError(f"{path}: expected an object with 'Version' and 'Statement'")
+    return {key: _resolved(path, value, pipelines) for key, value in document.items()}
+
+
+def _resolved(path: Path, value: Any, pipelines: Sequence[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _resolved(path, inner, pipelines) for key, inner in value.items()}
+    if isinstance(value, list):
+        resolved = (_resolved(path, inner, pipelines) for inner in value)
+        return [text for entry in resolved for text in (entry if isinstance(entry, list) else [entry])]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    if "${Pipeline}" in value:
+        return [_substituted(path, value.replace("${Pipeline}", pipeline)) for pipeline in pipelines]
+    return _substituted(path, value)
+
+
+def _substituted(path: Path, text: str) -> Any:
+    names = [name for name in _PLACEHOLDER.findall(text) if not name.startswith("aws:")]
+    unknown = [name for name in names if name not in _KNOWN]
+    if unknown:
+        raise ContractError(f"{path}: unknown placeholder {unknown} in '{text}'. Expected one of {sorted(_KNOWN)}")
+    return Sub(text.replace("${aws:", "${!aws:").replace("${DataKey}", "${DataKey.Arn}")) if names else text
+
+
+def service_trust(service: str, source: str) -> Document:
+    """A trust policy for one AWS service, only on behalf of this account's resource `source` (no confused deputy).
+
+    `source` is the end of an ARN after the account, such as `function:${Prefix}-gate`; `*` stands for any characters.
+    """
+    arn = f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{source}"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": f"{service}.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": Sub("${AWS::AccountId}")},
+                    "ArnLike": {"aws:SourceArn": Sub(arn)},
+                },
+            }
+        ],
+    }
+
+
+def account_trust() -> Document:
+    """A trust policy for people and roles of this account whom their own policy allows to assume the role."""
+    principal = {"AWS": Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}],
+    }
+
+
+def tls_only(action: str, *resources: Any) -> Document:
+    """A statement that denies everyone an action without TLS."""
+    return {
+        "Sid": "OnlyTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": list(resources),
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def rule_may(sid: str, action: str, resource: Any, rule_arn: Any) -> Document:
+    """A statement that lets EventBridge do `action` on `resource` on behalf of one rule of this account."""
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": action,
+        "Resource": resource,
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": Sub("${AWS::AccountId}")},
+            "ArnEquals": {"aws:SourceArn": rule_arn},
+        },
+    }

@@ -1,0 +1,73 @@
+"""Assembles the template. One form for all environments: what differs is a row of its mapping `Environments`."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from troposphere import GetAtt, Output, Ref, Template
+
+from deploy.config import ROOT, Config, load_configs
+from deploy.parts import catalog, functions, intake, names, notifications, storage, workflows
+from deploy.policies import policy_document
+from lakehouse.contract.load import pipelines as load_pipelines
+from lakehouse.contract.model import Pipeline
+
+TEMPLATE_FILE = ROOT / "deploy" / "template.json"
+
+
+def build_template(config: Config | None = None, pipelines_dir: Path | None = None, root: Path = ROOT) -> str:
+    """The template as JSON text, the same for the same inputs.
+
+    `config` replaces the environment of its name (or adds one) among those of config/; `pipelines_dir` takes the place
+    of `pipelines/`.
+
+    Raises:
+        ContractError: a pipeline, its workflow or a policy document is wrong or missing.
+        ConfigError: a file in config/ is wrong.
+    """
+    configs = {known.name: known for known in load_configs(root / "config")}
+    if config is not None:
+        configs[config.name] = config
+    pipelines = tuple(load_pipelines(pipelines_dir or root / "pipelines").values())
+    template = Template("Lakegate: an event-driven medallion lakehouse. Built by `lake template --write`; do not edit.")
+    names.add_parameters(template, configs.values())
+    _add_parts(template, pipelines, root)
+    for name, value in _outputs(pipelines).items():
+        template.add_output(Output(name, Value=value))
+    return json.dumps(template.to_dict(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _add_parts(template: Template, pipelines: Sequence[Pipeline], root: Path) -> None:
+    by_name = [pipeline.name for pipeline in pipelines]
+    policies = {who: policy_document(root / "iam" / f"{who}.json", by_name) for who in functions.ROLES}
+    storage.add(template, root / "kms", by_name)
+    functions.add(template, policies)
+    intake.add(template)
+    workflows.add(template, pipelines, root / "lakehouse" / "workflow.asl.json")
+    catalog.add(template, pipelines)
+    notifications.add(template, pipelines)
+
+
+def _outputs(pipelines: Sequence[Pipeline]) -> dict[str, Any]:
+    return {
+        "LakeBucket": Ref(names.LAKE_BUCKET),
+        "LedgerTable": Ref(names.LEDGER),
+        "TopicArn": Ref(names.TOPIC),
+        "StateMachineArnPrefix": names.settings_values()["state_machine_arn_prefix"],
+        "SilverDatabase": Ref(names.SILVER_DATABASE),
+        "GoldDatabase": Ref(names.GOLD_DATABASE),
+        "GateQueueUrl": Ref(names.GATE_QUEUE),
+        "GateDeadLettersUrl": Ref(names.GATE_DLQ),
+        "EventsDeadLettersUrl": Ref(names.EVENTS_DLQ),
+        "AthenaWorkgroup": Ref("Workgroup"),
+        "DataKeyArn": GetAtt(names.DATA_KEY, "Arn"),
+        "OperatorRoleArn": functions.role_arn("operator"),
+        "DeployerRoleArn": functions.role_arn("deployer"),
+    }
+
+
+def write_template() -> Path:
+    """Build the committed form anew. Returns the file."""
+    TEMPLATE_FILE.write_text(build_template())
+    return TEMPLATE_FILE
