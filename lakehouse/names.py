@@ -9,6 +9,8 @@ import re
 
 BRONZE, SILVER, GOLD, QUARANTINE = "bronze", "silver", "gold", "quarantine"
 DEFAULT_BATCH = "default"
+UNKNOWN = "_unknown"
+"""Pipeline and dataset, in the ledger and in quarantine, of a file that fits no contract."""
 
 
 def digest(*parts: str) -> str:
@@ -27,7 +29,7 @@ def slot_id(pipeline: str, dataset: str, batch: str, key: str) -> str:
 
 
 def file_id(slot: str, content_sha256: str, contract_hash: str) -> str:
-    """What a bronze object's bytes become under a contract: the name of its silver file and of its quarantine folder."""
+    """What a bronze object's bytes become under a contract: names its silver file and its quarantine folder."""
     return digest("file", slot, content_sha256, contract_hash)
 
 

@@ -9,9 +9,8 @@ from lakehouse.contract.model import Place, RefusedPlace
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
 from lakehouse.ledger.items import FileRecord, SlotState
+from lakehouse.names import UNKNOWN
 
-UNKNOWN = "_unknown"
-"""Pipeline and dataset of what fits no contract."""
 NO_CONTRACT = "none"
 NOTICE_LEASE = timedelta(minutes=15)
 """After this time somebody else may tell what the recorder of a verdict has not told: longer than a Lambda can live."""

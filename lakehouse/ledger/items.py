@@ -48,13 +48,15 @@ class BatchState:
     pipeline: str
     batch: str
     generation: int = 0
-    """Counts the changes of the manifest."""
+    """Counts the changes of the manifest, and the times a person asked for a run anew."""
     slots: Mapping[str, SlotInForce] = field(default_factory=dict)
     """By slot id."""
     markers: frozenset[str] = frozenset()
     """Datasets whose marker object has arrived."""
     run_id: str | None = None
     """The run started last."""
+    engine: str | None = None
+    """`spark`, `duckdb` or `auto` where a person chose for this batch; else the contract's. See `Ledger.renew`."""
     at: str = ""
 
 

@@ -130,6 +130,22 @@ class Ledger:
         )
         return state or empty
 
+    def renew(self, pipeline: str, batch: str, engine: str | None) -> BatchState:
+        """Ask for one more run of what a batch holds, on an engine or (None) on the contract's; the batch afterwards.
+
+        Raises the generation, so that `batches.start.start_if_complete` starts a run that has not been before. The
+        engine stays with the batch until the next call.
+        """
+        empty = BatchState(pipeline, batch, at=now())
+        self.table.create(empty)
+        choice = "SET generation = generation + :one, #at = :at, engine = :engine"
+        none = "SET generation = generation + :one, #at = :at REMOVE engine"
+        values: dict[str, object] = {":one": 1, ":at": now(), **({":engine": engine} if engine else {})}
+        _, state = self.table.update(
+            BatchState, f"{pipeline}#{batch}", "BATCH", choice if engine else none, values, names={"#at": "at"}
+        )
+        return state or empty
+
     def batch_started(self, pipeline: str, batch: str, generation: int, run_id: str) -> None:
         """Remember in the batch which run its present generation started. A newer generation is left alone."""
         self.table.update(
