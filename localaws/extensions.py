@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from localaws import athena, glue_jobs, users
+from localaws import athena, glue_jobs, transport, users
 
 
 def install(endpoint_url: str, state_dir: Path) -> None:
     """Install all hooks. `state_dir` is where they may keep files."""
     users.close_root_holes()
+    transport.install()
     glue_jobs.install(endpoint_url, state_dir / "jobs")
     athena.install()
 
