@@ -2,7 +2,7 @@
 
 from deploy.artifacts import Artifact, Artifacts, build_artifacts
 from deploy.config import Config, ConfigError, load_config, load_configs
-from deploy.stack import DeployError, deploy_stack
+from deploy.stack import DeployError, deploy_stack, settings_of
 from deploy.template import TEMPLATE_FILE, build_template
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "deploy_stack",
     "load_config",
     "load_configs",
+    "settings_of",
 ]

@@ -10,6 +10,7 @@ from lakehouse.errors import LakeError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_DIR = ROOT / "config"
+PIPELINES_DIR = ROOT / "pipelines"
 FUNCTIONS = ("gate", "commit", "gold", "publish", "failed")
 
 Kind = Literal["local", "aws"]

@@ -2,18 +2,24 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from deploy.artifacts import Artifact, Artifacts, build_artifacts
 from deploy.bucket import artifacts_bucket, ensure_bucket, upload
-from deploy.config import Config
+from deploy.config import PIPELINES_DIR, Config
 from deploy.template import build_template
+from lakehouse.contract.load import pipelines as load_pipelines
+from lakehouse.contract.model import Pipeline
 from lakehouse.errors import LakeError
+from lakehouse.ledger.store import Ledger
+from lakehouse.publish.catalog import Catalog
+from lakehouse.publish.publish import restore_pointers
+from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -41,30 +47,55 @@ def deploy_stack(
     """Bring the stack `<prefix>` to what the checkout says and return its outputs.
 
     `pipelines_dir` takes the place of `pipelines/`; `parameters` are further template parameters (`GateLayers`, …);
-    `endpoint_url` is for a session whose environment does not name it. Deploying the same again changes nothing.
+    `endpoint_url` is for a session whose environment does not name it. Deploying the same again changes nothing. An
+    update that touches a gold table resets its location to the template's: the pointers are put back afterwards.
 
     Raises:
         DeployError: the stack failed; names each failed resource with AWS's reason.
         ContractError, ConfigError: what is to be deployed is wrong; nothing was touched.
     """
+    region = session.region_name or config.region
+
+    def client(service: str) -> Any:
+        return session.client(service, region_name=region, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+
     template = build_template(config, pipelines_dir)
     artifacts = build_artifacts(pipelines_dir)
-    region = session.region_name or config.region
-    account = session.client("sts", region_name=region, endpoint_url=endpoint_url).get_caller_identity()["Account"]
-    bucket = artifacts_bucket(config.prefix, account)
-    s3 = session.client("s3", region_name=region, endpoint_url=endpoint_url)
+    bucket = artifacts_bucket(config.prefix, client("sts").get_caller_identity()["Account"])
+    s3 = client("s3")
     ensure_bucket(s3, bucket, region)
     body = Artifact("template.json", template.encode())
     for artifact in (*artifacts, body):
         upload(s3, bucket, artifact)
     values = _parameters(config, bucket, artifacts) | dict(parameters or {})
-    cloudformation = session.client("cloudformation", region_name=region, endpoint_url=endpoint_url)
     source = (
         {"TemplateBody": template}
         if len(body.data) <= _INLINE_LIMIT_BYTES
         else {"TemplateURL": f"https://s3.{region}.amazonaws.com/{bucket}/{body.key}"}
     )
-    return _apply(cloudformation, config.prefix, source, values)
+    outputs = _apply(client("cloudformation"), config.prefix, source, values)
+    pipelines = load_pipelines(pipelines_dir or PIPELINES_DIR)
+    _restore_gold(client, settings_of(outputs), pipelines.values())
+    return outputs
+
+
+def settings_of(outputs: Mapping[str, str]) -> Settings:
+    """What the stack's functions are given, from its outputs."""
+    return Settings(
+        bucket=outputs["LakeBucket"],
+        ledger_table=outputs["LedgerTable"],
+        topic_arn=outputs["TopicArn"],
+        state_machine_arn_prefix=outputs["StateMachineArnPrefix"],
+        silver_database=outputs["SilverDatabase"],
+        gold_database=outputs["GoldDatabase"],
+    )
+
+
+def _restore_gold(client: Callable[[str], Any], settings: Settings, pipelines: Iterable[Pipeline]) -> None:
+    catalog = Catalog(client("glue"), settings.gold_database)
+    ledger = Ledger(client("dynamodb"), settings.ledger_table)
+    for pipeline in pipelines:
+        restore_pointers(catalog, ledger, pipeline.name, [table.name for table in pipeline.gold])
 
 
 def _parameters(config: Config, bucket: str, artifacts: Artifacts) -> dict[str, str]:

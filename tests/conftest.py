@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 
+from deploy import deploy_stack, load_config, settings_of
 from localaws import EmbeddedAws
 from localaws.spark_env import DELTA_CONF, AwsAccess, local_conf, spark_environment
+from tests.lake import Lake
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +17,14 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
     """The embedded AWS on a free port, with a state folder of its own."""
     with EmbeddedAws(tmp_path_factory.mktemp("aws") / "state") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def lake(aws: EmbeddedAws) -> Lake:
+    """The whole stack, deployed into the embedded AWS as `lake up` does it."""
+    config = load_config("local")
+    outputs = deploy_stack(aws.session(), config, endpoint_url=aws.endpoint_url)
+    return Lake(aws, config, outputs, settings_of(outputs))
 
 
 @pytest.fixture(scope="session")
