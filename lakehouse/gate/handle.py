@@ -66,11 +66,12 @@ class Gate:
         """
         if created.bucket != self.settings.bucket:
             raise EventError(f"Event about bucket {created.bucket!r}, expected {self.settings.bucket!r}")
+        if not created.key.startswith(f"{names.BRONZE}/"):
+            # The rule asks for bronze alone. Were it to bring silver or quarantine, refusing would make ever more.
+            log("event_ignored", key=created.key, why="not below bronze/")
+            return
         found = place_of(created.key, self.pipelines)
         if isinstance(found, RefusedPlace):
-            if found.reason in ("not_bronze", "folder_placeholder"):
-                log("event_ignored", key=created.key, why=found.reason)
-                return
             self._see_to(decide.unknown_place(found), message_id, found)
         elif found.marker:
             self._start(found.pipeline, self.ledger.put_marker(found.pipeline, found.batch, found.dataset))
@@ -85,6 +86,9 @@ class Gate:
             version = objects.current_version(self.s3, self.settings.bucket, place.key)
             if version is None:
                 log("object_absent", **_of(place))
+                return
+            if place.key.endswith("/") and version.bytes == 0:
+                log("event_ignored", key=place.key, why="a folder's placeholder, as the console makes it")
                 return
             if slot is not None and decide.is_judged(slot, version, contract_hash):
                 self._settle(place, slot, message_id)
