@@ -1,0 +1,69 @@
+"""A block: some megabytes of content with the places of its records. All splitters make these."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.parse.reasons import FileRefusedError, Reason
+
+BLOCK_BYTES = 4 * 1024 * 1024
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+"""A longer record is refused; in an array, a document or a quoted CSV value, the file is."""
+KEPT_BYTES = 64 * 1024
+"""Of a record that is too long, this much goes to quarantine; the whole of it lies in bronze."""
+MAX_RECORDS = 32 * 1024
+"""Of tiny records a block would hold millions: it is handed on in pieces of this many."""
+NEWLINE = 10
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Records of a file in their order. `starts` and `ends` are offsets into `data`; white space around a record is
+    outside of it."""
+
+    data: bytes
+    starts: Positions
+    ends: Positions
+    lines: Positions
+    """Physical line on which each record starts, from 1."""
+    cut: bool = False
+    """The one record of this block is longer than MAX_RECORD_BYTES, and `data` only its beginning."""
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def record(self, index: int) -> bytes:
+        """The bytes of one record."""
+        return self.data[self.starts[index] : self.ends[index]]
+
+    def slice(self, start: int, stop: int) -> "Block":
+        """Some of the records, over the same data."""
+        return Block(self.data, self.starts[start:stop], self.ends[start:stop], self.lines[start:stop], self.cut)
+
+    def pieces(self) -> "Iterator[Block]":
+        """This block in parts of at most MAX_RECORDS records."""
+        for start in range(0, len(self), MAX_RECORDS):
+            yield self.slice(start, start + MAX_RECORDS)
+
+
+def newlines(data: bytes) -> Positions:
+    """Offsets of the line feeds."""
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == NEWLINE)
+
+
+def check_utf8(data: bytes, line: int) -> None:
+    """Whole records must be UTF-8.
+
+    Raises:
+        FileRefusedError: they are not.
+    """
+    if data.isascii():
+        return
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        where = line + data.count(b"\n", 0, error.start)
+        raise FileRefusedError(Reason.NOT_UTF8, found=f"line {where}, byte 0x{data[error.start]:02x}") from error

@@ -1,0 +1,92 @@
+"""The contract's rules over typed columns, all rows at once. Both ways of reading come through here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.parse.layout import Field, Layout, whole
+from lakehouse.parse.reasons import Reason, sentence, shown
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A rule that a row breaks; of several, the first in the contract's order of columns."""
+
+    row: int
+    column: str
+    reason: Reason
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True)
+class _Check:
+    """One rule of one column with the rows that break it."""
+
+    reason: Reason
+    rule: str
+    expected: str
+    broken: pa.Array
+    """Boolean, one a row; null where the value is null."""
+
+
+def broken_rules(layout: Layout, table: pa.RecordBatch) -> list[Broken]:
+    """Rows of typed columns that break a rule, in the rows' order. Null breaks none of these."""
+    found: dict[int, Broken] = {}
+    for index, field in enumerate(layout.fields):
+        array = table.column(index)
+        for check in _checks(field, array):
+            if not pc.any(check.broken).as_py():
+                continue
+            for row in pc.indices_nonzero(pc.fill_null(check.broken, False)).to_pylist():
+                if row not in found:
+                    found[row] = _broken(field, check, row, array[row].as_py())
+    return [found[row] for row in sorted(found)]
+
+
+def _broken(field: Field, check: _Check, row: int, value: object) -> Broken:
+    message = sentence(check.reason, column=field.name, found=shown(value), expected=check.expected)
+    return Broken(row, field.name, check.reason, check.rule, message)
+
+
+def _checks(field: Field, array: pa.Array) -> Iterator[_Check]:
+    column = field.column
+    if field.kind.name == "string":
+        longest = pc.max(pc.binary_length(array)).as_py()
+        if longest is not None and longest > column.max_length:
+            broken = pc.greater(pc.utf8_length(array), column.max_length)
+            yield _Check(Reason.TOO_LONG, f"max_length {column.max_length}", str(column.max_length), broken)
+    if column.pattern is not None:
+        broken = pc.invert(pc.match_substring_regex(array, whole(column.pattern)))
+        yield _Check(Reason.PATTERN_MISMATCH, f"pattern {column.pattern}", column.pattern, broken)
+    if column.values:
+        listed = ", ".join(column.values)
+        broken = pc.and_(pc.is_valid(array), pc.invert(pc.is_in(array, pa.array(column.values, pa.string()))))
+        yield _Check(Reason.NOT_IN_VALUES, f"values {listed}", listed, broken)
+    if column.min is not None:
+        broken = pc.less(array, _limit(field, column.min))
+        yield _Check(Reason.BELOW_MIN, f"min {column.min}", str(column.min), broken)
+    if column.max is not None:
+        yield _above(field, array, column.max)
+
+
+def _above(field: Field, array: pa.Array, limit: Any) -> _Check:
+    """A timestamp lies before midnight of its limit; everything else is at most its limit."""
+    bound = _limit(field, limit)
+    if field.kind.name == "timestamp":
+        broken, expected = pc.greater_equal(array, bound), f"before {limit}"
+    else:
+        broken, expected = pc.greater(array, bound), f"at most {limit}"
+    return _Check(Reason.ABOVE_MAX, f"max {limit}", expected, broken)
+
+
+def _limit(field: Field, limit: Any) -> pa.Scalar:
+    if field.kind.name == "timestamp":
+        return pa.scalar(datetime.combine(limit, time(), UTC), field.arrow)
+    if isinstance(limit, date) or field.kind.name == "decimal":
+        return pa.scalar(limit, field.arrow)
+    return pa.scalar(float(limit) if field.kind.name == "double" else int(limit), field.arrow)
