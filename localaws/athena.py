@@ -1,5 +1,0 @@
-"""Athena of the embedded AWS."""
-
-
-def install() -> None:
-    """Install the hooks."""

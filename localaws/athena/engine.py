@@ -1,0 +1,107 @@
+"""Runs one statement from start to end: plan, execute, write the result."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from localaws.athena import ddl, results, writes
+from localaws.athena.errors import QueryError, internal, not_supported
+from localaws.athena.files import data_error
+from localaws.athena.results import ResultColumn
+from localaws.athena.session import Session
+from localaws.athena.statements import Statement
+from localaws.athena.storage import S3Path, put
+from localaws.athena.translate import translate
+
+_OWN_CODE = re.compile(r"Invalid Input Error: ([A-Z_]{6,}: .*)")
+_GROUPING = re.compile(r'column "([^"]+)" must appear in the GROUP BY clause')
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a query is to do: its statement, where unqualified names look, where its result goes."""
+
+    query_id: str
+    statement: Statement
+    database: str
+    output: S3Path
+    """The folder of results."""
+    encryption: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a query ended well: the columns of its result, its main object, the manifest of what it wrote."""
+
+    columns: tuple[ResultColumn, ...]
+    scanned_bytes: int
+    manifest: S3Path | None = None
+
+
+def run(job: Job, session: Session, work: Path) -> Outcome:
+    """Run a statement.
+
+    Raises:
+        QueryError: with Athena's reason. duckdb.InterruptException: it was stopped.
+    """
+    try:
+        return _run(job, session, work)
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:
+        raise engine_error(error) from error
+
+
+def _run(job: Job, session: Session, work: Path) -> Outcome:
+    kind = job.statement.subtype
+    if kind == "SELECT":
+        return _select(job, session, work)
+    if kind in ("CREATE_TABLE_AS_SELECT", "INSERT", "UNLOAD"):
+        written = writes.run(job.statement, job.database, job.output, job.query_id, session, work)
+        manifest = job.output.child(f"{job.query_id}-manifest.csv")
+        body = "".join(f"{path.url}\n" for path in written).encode()
+        put(manifest, body, session.caller, content_type="text/csv", encryption=job.encryption)
+        return Outcome((), session.scanned_bytes, manifest)
+    lines, column = ddl.run(job.statement, job.database, session)
+    target = job.output.child(f"{job.query_id}.txt")
+    body = "".join(line + "\n" for line in lines).encode()
+    put(target, body, session.caller, content_type="text/plain", encryption=job.encryption)
+    return Outcome((column,) if column else (), session.scanned_bytes)
+
+
+def _select(job: Job, session: Session, work: Path) -> Outcome:
+    translated = translate(job.statement.text, job.database, session)
+    local = work / "result.csv"
+    columns = results.write_csv(session.connection, translated.sql, translated.columns, local)
+    target = job.output.child(f"{job.query_id}.csv")
+    put(target, local.read_bytes(), session.caller, content_type="text/csv", encryption=job.encryption)
+    return Outcome(tuple(columns), session.scanned_bytes)
+
+
+def engine_error(error: duckdb.Error) -> QueryError:
+    """DuckDB's complaint in Athena's words."""
+    text = str(error)
+    own = _OWN_CODE.search(text)
+    if own:
+        return QueryError(own[1])
+    first = text.split("\n", 1)[0]
+    if "Division by zero" in text:
+        return QueryError("DIVISION_BY_ZERO: Division by zero")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return QueryError("Query exhausted resources at this scale factor", type=0)
+    if isinstance(error, duckdb.OutOfRangeException):
+        return QueryError(f"NUMERIC_VALUE_OUT_OF_RANGE: {first}")
+    grouping = _GROUPING.search(text)
+    if grouping:
+        what = f"'{grouping[1]}' must be an aggregate expression or appear in GROUP BY clause"
+        return QueryError(f"EXPRESSION_NOT_AGGREGATE: {what}")
+    if isinstance(error, duckdb.ConversionException):
+        in_file = "CSV Error" in text or "read_json" in text or "file" in text.lower()
+        return data_error(error) if in_file else QueryError(f"INVALID_CAST_ARGUMENT: {first}")
+    if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):
+        return not_supported(first)
+    if isinstance(error, duckdb.InvalidInputException):
+        return data_error(error)
+    return internal(error)
