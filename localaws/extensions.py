@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from localaws import athena, glue_jobs, transport, users
+from localaws import athena, glue_jobs, stepfunctions, transport, users
 
 
 def install(endpoint_url: str, state_dir: Path) -> None:
@@ -10,6 +10,7 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     users.close_root_holes()
     transport.install()
     glue_jobs.install(endpoint_url, state_dir / "jobs")
+    stepfunctions.install(endpoint_url)
     athena.install()
 
 

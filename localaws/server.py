@@ -56,21 +56,21 @@ class EmbeddedAws:
     def __enter__(self) -> "EmbeddedAws":
         listener = _listen(self.port)
         self.port = listener.getsockname()[1]
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(listener.close)
             self.state.acquire()
+            undo.callback(self.state.release, clean=False)
             emulator.prepare_environment(self.state.path, self.port)
-        except LocalAwsError:
-            self.state.release(clean=False)
-            listener.close()
-            raise
-        from localaws.extensions import install  # imports ministack, which reads the environment
+            from localaws.extensions import install  # imports ministack, which reads the environment
 
-        install(self.endpoint_url, self.state.path)
-        self._thread = threading.Thread(target=self._serve, args=(listener,), name="embedded-aws", daemon=True)
-        self._thread.start()
-        if not self._ready.wait(_START_SECONDS) or self._failure:
-            raise LocalAwsError(f"The embedded AWS did not start; see {self.state.path}/log") from self._failure
-        self.keys = ensure_users(self.endpoint_url, self.region, self.state.path / "credentials")
+            install(self.endpoint_url, self.state.path)
+            undo.callback(self.stop)
+            self._thread = threading.Thread(target=self._serve, args=(listener,), name="embedded-aws", daemon=True)
+            self._thread.start()
+            if not self._ready.wait(_START_SECONDS) or self._failure:
+                raise LocalAwsError(f"The embedded AWS did not start; see {self.state.path}/log") from self._failure
+            self.keys = ensure_users(self.endpoint_url, self.region, self.state.path / "credentials")
+            undo.pop_all()
         return self
 
     def __exit__(

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from importlib import machinery
+from pathlib import Path
 
 _LOOK_SECONDS = 2.0
 
@@ -33,15 +34,15 @@ def settle() -> None:
 
 
 def _prefer_installed_pyspark() -> None:
-    zipped = os.path.join(os.environ.get("SPARK_HOME", ""), "python", "lib", "")
-    others = [entry for entry in sys.path if not entry.startswith(zipped)]
+    home = Path(os.environ.get("SPARK_HOME") or "/nonexistent")
+    others = [entry for entry in sys.path if home / "python" / "lib" not in Path(entry).parents]
     spec = machinery.PathFinder.find_spec("pyspark", others)
-    if spec and spec.origin and os.path.dirname(spec.origin) == os.environ.get("SPARK_HOME"):
+    if spec and spec.origin and Path(spec.origin).parent == home:
         sys.path[:] = others
 
 
 def _end_with(owner: int) -> None:
-    while os.path.exists(f"/proc/{owner}") if os.path.isdir("/proc") else _alive(owner):
+    while _alive(owner):
         time.sleep(_LOOK_SECONDS)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

@@ -28,9 +28,11 @@ def put_script(aws: EmbeddedAws, name: str, text: str) -> str:
 
 
 def make_role(aws: EmbeddedAws, name: str, *statements: dict[str, Any], trust: dict[str, Any] = TRUST) -> str:
-    """A role with one inline policy; its ARN."""
+    """A role, with one inline policy if there are statements; its ARN."""
     iam = aws.client("iam")
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    if not statements:
+        return str(arn)
     policy = {"Version": "2012-10-17", "Statement": list(statements)}
     iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
     return str(arn)

@@ -1,0 +1,230 @@
+"""Step Functions tasks that run Glue jobs and Athena queries, with the state machine's role.
+
+*ministack*: `glue:startJobRun`, `athena:startQueryExecution` and `athena:getQueryResults` are 'not yet implemented';
+no task asks the state machine's role; a stopped execution is overwritten as FAILED by its own task's error and goes on
+retrying; the same name and input started twice while running is refused.
+*AWS*: such tasks call the service with the role's permissions; `.sync` waits, fails with States.TaskFailed and the run
+as JSON in Cause, and cancels the job or query when the execution is stopped or the task times out; StartExecution with
+the name and input of a running execution answers with that one.
+*Here*: as on AWS. The result's timestamps are epoch milliseconds, its errors `Glue.<Exception>`, `Athena.<Exception>`.
+Lambda and the other services that the emulator calls directly are checked against the role's policy beforehand.
+"""
+
+import contextvars
+import json
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from ministack.core.responses import get_account_id, get_region, json_response
+from ministack.services import stepfunctions as sfn
+
+from localaws import roles, task_permissions
+
+Data = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+
+_POLL_SECONDS = 0.25
+_GENERAL_ERRORS = {"Glue": "AWSGlueException", "Athena": "AmazonAthenaException"}
+"""The name of a service's errors that its API does not model, throttling for one."""
+
+_task: contextvars.ContextVar[Data | None] = contextvars.ContextVar("sfn_execution", default=None)
+_timed_out: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("sfn_timed_out", default=None)
+_place: dict[str, str] = {}
+
+_start_execution, _execute_task = sfn._start_execution, sfn._execute_task
+_fail_execution, _invoke_resource = sfn._fail_execution, sfn._invoke_resource
+_invoke_with_timeout, _find_retrier = sfn._invoke_resource_with_timeout, sfn._find_matching_retrier
+
+
+def install(endpoint_url: str) -> None:
+    """Put our own functions in the place of ministack's."""
+    _place["endpoint_url"] = endpoint_url
+    sfn._start_execution, sfn._execute_task = start_execution, execute_task
+    sfn._fail_execution, sfn._invoke_resource = fail_execution, invoke_resource
+    sfn._invoke_resource_with_timeout, sfn._find_matching_retrier = invoke_with_timeout, find_retrier
+    sfn._SERVICE_DISPATCH.update(
+        {
+            "arn:aws:states:::glue:startJobRun": run_glue_job,
+            "arn:aws:states:::athena:startQueryExecution": run_athena_query,
+            "arn:aws:states:::athena:getQueryResults": lambda _, data: _call("athena", "get_query_results", data),
+            "arn:aws:states:::athena:getQueryExecution": lambda _, data: _call("athena", "get_query_execution", data),
+            "arn:aws:states:::athena:stopQueryExecution": lambda _, data: _call("athena", "stop_query_execution", data),
+        }
+    )
+
+
+def start_execution(data: Data) -> Answer:
+    """StartExecution: the name and input of a running execution answer with that execution."""
+    machine = sfn._state_machines.get(sfn._resolve_state_machine_arn(data.get("stateMachineArn", "")) or "")
+    if machine and data.get("name"):
+        region, account = get_region(), get_account_id()
+        arn = f"arn:aws:states:{region}:{account}:execution:{machine['name']}:{data['name']}"
+        known = sfn._executions.get(arn)
+        if known and known["status"] == "RUNNING" and known["input"] == data.get("input", "{}"):
+            answer: Answer = json_response({"executionArn": arn, "startDate": known["startDate"]})
+            return answer
+    answer = _start_execution(data)
+    return answer
+
+
+def execute_task(state: Data, raw_input: Any, execution: Data, context: Data) -> Any:
+    """Run a Task state, remembering its execution for what the task calls."""
+    token = _task.set(execution)
+    try:
+        return _execute_task(state, raw_input, execution, context)
+    finally:
+        _task.reset(token)
+
+
+def fail_execution(execution: Data, error: str, cause: str) -> None:
+    """Fail an execution, unless it is over already: a stopped one stays ABORTED."""
+    if execution["status"] == "RUNNING":
+        _fail_execution(execution, error, cause)
+
+
+def find_retrier(retriers: list[Data], error: str, counts: dict[int, int]) -> Any:
+    """The matching Retry; none in an execution that is over."""
+    return (None, None) if _over() else _find_retrier(retriers, error, counts)
+
+
+def invoke_with_timeout(resource: str, data: Any, timeout: float) -> Any:
+    """Run a task with TimeoutSeconds; when they are over, the job or query it waits for is cancelled."""
+    event = threading.Event()
+    token = _timed_out.set(event)
+    try:
+        return _invoke_with_timeout(resource, data, timeout)
+    except sfn._ExecutionError as error:
+        if error.error == "States.Timeout":
+            event.set()
+        raise
+    finally:
+        _timed_out.reset(token)
+
+
+def invoke_resource(resource: str, data: Any) -> Any:
+    """Call a task's resource, if the state machine's role may."""
+    execution = _task.get()
+    if execution is not None:
+        needed = task_permissions.needed(resource, data, get_region(), get_account_id())
+        session = _role_session(execution)
+        for action, target in needed:
+            denied = task_permissions.denial(session, action, target, get_region())
+            if denied:
+                raise sfn._ExecutionError(task_permissions.error_name(action), denied)
+    return _invoke_resource(resource, data)
+
+
+def run_glue_job(resource: str, data: Data) -> Data:
+    """`glue:startJobRun`, with `.sync` until the run has ended."""
+    name = data.get("JobName", "")
+    started = _call("glue", "start_job_run", data)
+    if not resource.endswith(".sync"):
+        return {**started, "JobName": name}
+    run = {"JobName": name, "RunId": started["JobRunId"]}
+
+    def look() -> tuple[str, Data]:
+        found = _call("glue", "get_job_run", run)["JobRun"]
+        return found["JobRunState"], found
+
+    def cancel() -> None:
+        _call("glue", "batch_stop_job_run", {"JobName": name, "JobRunIds": [run["RunId"]]})
+
+    return _wait(look, cancel, failed=("FAILED", "TIMEOUT", "STOPPED", "ERROR"))
+
+
+def run_athena_query(resource: str, data: Data) -> Data:
+    """`athena:startQueryExecution`, with `.sync` until the query has ended."""
+    query = _call("athena", "start_query_execution", data)
+    if not resource.endswith(".sync"):
+        return query
+
+    def look() -> tuple[str, Data]:
+        found = _call("athena", "get_query_execution", query)
+        return found["QueryExecution"]["Status"]["State"], found
+
+    def cancel() -> None:
+        _call("athena", "stop_query_execution", query)
+
+    return _wait(look, cancel, failed=("FAILED", "CANCELLED"))
+
+
+def _wait(look: Callable[[], tuple[str, Data]], cancel: Callable[[], None], failed: tuple[str, ...]) -> Data:
+    """Poll until the job has ended; cancel it when the execution is over or the task has timed out."""
+    timed_out = _timed_out.get() or threading.Event()
+    while True:
+        state, found = look()
+        if state == "SUCCEEDED":
+            return found
+        if state in failed:
+            raise sfn._ExecutionError("States.TaskFailed", json.dumps(found))
+        if _over() or timed_out.wait(_POLL_SECONDS):
+            cancel()
+            raise sfn._ExecutionError("States.TaskFailed", "The task was cancelled")
+
+
+def _over() -> bool:
+    execution = _task.get()
+    return execution is not None and execution["status"] != "RUNNING"
+
+
+def _call(service: str, operation: str, data: Data) -> Data:
+    """Call a service's API as the state machine's role; the answer as Step Functions shows it."""
+    execution = _task.get()
+    if execution is None:
+        raise RuntimeError(f"{service}.{operation} was called outside of an execution")
+    client = _client(service, _role_session(execution))
+    try:
+        answer: Data = getattr(client, operation)(**data)
+    except ClientError as error:
+        raise _translated(client, service.capitalize(), error) from error
+    answer.pop("ResponseMetadata", None)
+    plain: Data = json.loads(json.dumps(answer, default=_epoch_milliseconds))
+    return plain
+
+
+def _translated(client: Any, service: str, error: ClientError) -> Exception:
+    code = error.response["Error"]["Code"]
+    modelled = code in {shape.name for shape in client.meta.service_model.error_shapes}
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    request = error.response["ResponseMetadata"].get("RequestId", "")
+    cause = (
+        f"{error.response['Error']['Message']} (Service: AWS{service}; Status Code: {status}; Error Code: {code}; "
+        f"Request ID: {request}; Proxy: null)"
+    )
+    failure: Exception = sfn._ExecutionError(f"{service}.{code if modelled else _GENERAL_ERRORS[service]}", cause)
+    return failure
+
+
+def _role_session(execution: Data) -> roles.RoleSession:
+    """The session of the state machine's role for one execution, assumed once."""
+    machine = sfn._state_machines.get(execution["stateMachineArn"]) or {}
+    known = _sessions.get(execution["executionArn"])
+    if known is None:
+        try:
+            known = roles.assume(machine.get("roleArn", ""), "states.amazonaws.com", execution["name"])
+        except roles.RoleError as error:
+            raise sfn._ExecutionError("States.Runtime", str(error)) from error
+        _sessions[execution["executionArn"]] = known
+    return known
+
+
+_sessions: dict[str, roles.RoleSession] = {}
+
+
+def _client(service: str, session: roles.RoleSession) -> Any:
+    keys: Any = boto3.Session(
+        session.access_key_id, session.secret_access_key, session.session_token, region_name=get_region()
+    )
+    config = Config(retries={"max_attempts": 1}, parameter_validation=True)
+    return keys.client(service, endpoint_url=_place["endpoint_url"], config=config)
+
+
+def _epoch_milliseconds(value: object) -> int:
+    if isinstance(value, datetime):
+        return int(value.timestamp() * 1000)
+    raise TypeError(f"{type(value).__name__} cannot be part of a task's result")
