@@ -50,7 +50,8 @@ class Catalog:
 
     def swap(self, table: CatalogTable, pointer: Pointer) -> bool:
         """Point the table at other files, in one step; False when it was changed since it was read."""
-        changed: Any = {name: table.definition[name] for name in _TABLE_INPUT if name in table.definition}
+        given = table.definition
+        changed: Any = {name: given[name] for name in _TABLE_INPUT if given.get(name) not in (None, "")}
         changed["StorageDescriptor"] = {**changed["StorageDescriptor"], "Location": pointer.location}
         changed["Parameters"] = {**changed.get("Parameters", {}), **pointer.parameters()}
         try:

@@ -1,0 +1,218 @@
+"""Each role may do its part and nothing else: asked of the running stack, with sessions of the roles themselves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.lake import Lake
+
+Ask = Callable[[Lake, Any], Any]
+
+REFUSED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "AuthorizationErrorException"}
+
+
+def put(key: str) -> tuple[str, Ask]:
+    return "s3", lambda lake, s3: s3.put_object(Bucket=lake.bucket, Key=key, Body=b"x")
+
+
+def get(key: str) -> tuple[str, Ask]:
+    return "s3", lambda lake, s3: s3.get_object(Bucket=lake.bucket, Key=key)
+
+
+def delete(key: str) -> tuple[str, Ask]:
+    return "s3", lambda lake, s3: s3.delete_object(Bucket=lake.bucket, Key=key)
+
+
+def listing(prefix: str) -> tuple[str, Ask]:
+    return "s3", lambda lake, s3: s3.list_objects_v2(Bucket=lake.bucket, Prefix=prefix)
+
+
+def write_ledger() -> tuple[str, Ask]:
+    return "dynamodb", lambda lake, dynamodb: dynamodb.update_item(
+        TableName=lake.settings.ledger_table, Key={"pk": {"S": "probe"}, "sk": {"S": "probe"}}
+    )
+
+
+def read_ledger() -> tuple[str, Ask]:
+    return "dynamodb", lambda lake, dynamodb: dynamodb.get_item(
+        TableName=lake.settings.ledger_table, Key={"pk": {"S": "probe"}, "sk": {"S": "probe"}}
+    )
+
+
+def drop_ledger() -> tuple[str, Ask]:
+    return "dynamodb", lambda lake, dynamodb: dynamodb.delete_table(TableName=lake.settings.ledger_table)
+
+
+def start_run(pipeline: str) -> tuple[str, Ask]:
+    return "stepfunctions", lambda lake, states: states.start_execution(
+        stateMachineArn=lake.settings.state_machine_arn_prefix + pipeline, name="probe", input="not JSON"
+    )
+
+
+def read_gold_table() -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.get_table(DatabaseName=lake.settings.gold_database, Name="user_activity")
+
+
+def read_silver_table() -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.get_table(DatabaseName=lake.settings.silver_database, Name="activity_users")
+
+
+def drop_gold_table() -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.delete_table(DatabaseName=lake.settings.gold_database, Name="no_such_table")
+
+
+def start_job() -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.start_job_run(JobName=lake.named("no-such-job"))
+
+
+def publish() -> tuple[str, Ask]:
+    return "sns", lambda lake, sns: sns.publish(TopicArn=lake.settings.topic_arn, Message="probe")
+
+
+def invoke(who: str) -> tuple[str, Ask]:
+    return "lambda", lambda lake, client: client.invoke(
+        FunctionName=lake.named(who), InvocationType="DryRun", Payload=b"{}"
+    )
+
+
+def receive() -> tuple[str, Ask]:
+    return "sqs", lambda lake, sqs: sqs.receive_message(QueueUrl=lake.outputs["GateQueueUrl"])
+
+
+def see_queue() -> tuple[str, Ask]:
+    return "sqs", lambda lake, sqs: sqs.get_queue_attributes(QueueUrl=lake.outputs["GateQueueUrl"])
+
+
+def change_role() -> tuple[str, Ask]:
+    return "iam", lambda lake, iam: iam.delete_role_policy(RoleName=lake.named("gate"), PolicyName="no-such")
+
+
+ALLOWED = [
+    ("gate", get("bronze/probe")),
+    ("gate", put("silver/p/d/data/probe")),
+    ("gate", put("quarantine/p/d/f/probe")),
+    ("gate", write_ledger()),
+    ("gate", publish()),
+    ("gate", see_queue()),
+    ("commit", get("silver/p/d/_delta_log/probe")),
+    ("commit", put("silver/p/d/_delta_log/probe")),
+    ("commit", listing("silver/p/d/_delta_log/")),
+    ("commit", write_ledger()),
+    ("gold", get("silver/p/d/data/probe")),
+    ("gold", put("gold/p/t/run=r/a/probe")),
+    ("gold", write_ledger()),
+    ("glue-gold", get("silver/p/d/data/probe")),
+    ("glue-gold", put("gold/p/t/run=r/a/probe")),
+    ("glue-gold", write_ledger()),
+    ("publish", read_gold_table()),
+    ("publish", write_ledger()),
+    ("failed", write_ledger()),
+    ("failed", publish()),
+    ("workflow", invoke("commit")),
+    ("workflow", invoke("publish")),
+]
+
+DENIED = [
+    ("gate", put("gold/p/t/run=r/a/probe")),
+    ("gate", put("bronze/probe")),
+    ("gate", delete("bronze/probe")),
+    ("gate", put("silver/p/d/_delta_log/probe")),
+    ("gate", get("gold/p/t/run=r/a/probe")),
+    ("gate", drop_ledger()),
+    ("gate", read_gold_table()),
+    ("gate", start_job()),
+    ("gate", start_run("no-pipeline")),
+    ("commit", get("bronze/probe")),
+    ("commit", put("silver/p/d/data/probe")),
+    ("commit", delete("silver/p/d/_delta_log/probe")),
+    ("commit", put("gold/p/t/run=r/a/probe")),
+    ("commit", listing("bronze/")),
+    ("commit", publish()),
+    ("commit", start_run("activity")),
+    ("gold", get("bronze/probe")),
+    ("gold", put("silver/p/d/data/probe")),
+    ("gold", get("quarantine/p/d/f/probe")),
+    ("gold", read_gold_table()),
+    ("glue-gold", get("bronze/probe")),
+    ("glue-gold", put("silver/p/d/_delta_log/probe")),
+    ("glue-gold", get("quarantine/p/d/f/probe")),
+    ("glue-gold", drop_gold_table()),
+    ("publish", get("bronze/probe")),
+    ("publish", get("silver/p/d/data/probe")),
+    ("publish", get("gold/p/t/run=r/a/probe")),
+    ("publish", read_silver_table()),
+    ("publish", drop_gold_table()),
+    ("failed", get("bronze/probe")),
+    ("failed", read_gold_table()),
+    ("failed", start_run("activity")),
+    ("workflow", get("gold/p/t/run=r/a/probe")),
+    ("workflow", invoke("gate")),
+    ("workflow", start_job()),
+    ("workflow", write_ledger()),
+]
+
+OPERATOR_MAY = [
+    put("bronze/activity/_probe/x/y/z"),
+    get("bronze/probe"),
+    get("silver/p/d/data/probe"),
+    get("gold/p/t/run=r/a/probe"),
+    get("quarantine/p/d/f/probe"),
+    listing("gold/"),
+    read_ledger(),
+    read_gold_table(),
+]
+
+OPERATOR_MAY_NOT = [
+    put("silver/p/d/data/probe"),
+    put("gold/p/t/run=r/a/probe"),
+    put("quarantine/p/d/f/probe"),
+    delete("bronze/probe"),
+    drop_ledger(),
+    drop_gold_table(),
+    change_role(),
+    receive(),
+    invoke("gate"),
+]
+
+
+def refused(lake: Lake, client: Any, ask: Ask) -> bool:
+    """Whether AWS refuses for want of a permission. Any other answer, errors included, means that it was permitted."""
+    try:
+        ask(lake, client)
+    except ClientError as error:
+        return error.response["Error"]["Code"] in REFUSED
+    return False
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _probes(lake: Lake) -> None:
+    """Objects to be read, so that a missing one is not taken for a permitted read."""
+    for key in ("silver/p/d/data/probe", "silver/p/d/_delta_log/probe", "gold/p/t/run=r/a/probe", "bronze/probe"):
+        lake.client("s3").put_object(Bucket=lake.bucket, Key=key, Body=b"x")
+    lake.client("s3").put_object(Bucket=lake.bucket, Key="quarantine/p/d/f/probe", Body=b"x")
+
+
+@pytest.mark.parametrize(("who", "asked"), ALLOWED)
+def test_role_may_do_its_part(lake: Lake, who: str, asked: tuple[str, Ask]) -> None:
+    service, ask = asked
+    assert not refused(lake, lake.as_role(who, service), ask)
+
+
+@pytest.mark.parametrize(("who", "asked"), DENIED)
+def test_role_may_do_nothing_else(lake: Lake, who: str, asked: tuple[str, Ask]) -> None:
+    service, ask = asked
+    assert refused(lake, lake.as_role(who, service), ask)
+
+
+@pytest.mark.parametrize("asked", OPERATOR_MAY)
+def test_operator_may_bring_files_and_read(lake: Lake, asked: tuple[str, Ask]) -> None:
+    service, ask = asked
+    assert not refused(lake, lake.as_person("operator", service), ask)
+
+
+@pytest.mark.parametrize("asked", OPERATOR_MAY_NOT)
+def test_operator_may_not_change_what_the_lake_made(lake: Lake, asked: tuple[str, Ask]) -> None:
+    service, ask = asked
+    assert refused(lake, lake.as_person("operator", service), ask)

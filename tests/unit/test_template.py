@@ -1,0 +1,256 @@
+"""The template: committed as built, without findings, and safe in what it grants."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import check
+from deploy.config import FUNCTIONS, PIPELINES_DIR, ROOT, ConfigError, load_config, load_configs
+from deploy.parts.catalog import hive_type
+from deploy.parts.functions import ROLES
+from deploy.policies import policy_document
+from deploy.template import TEMPLATE_FILE, build_template
+from lakehouse.contract.load import pipelines
+from lakehouse.errors import ContractError
+
+BUILT = build_template()
+TEMPLATE: dict[str, Any] = json.loads(BUILT)
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+
+
+def of_type(kind: str, resources: dict[str, Any] = RESOURCES) -> dict[str, Any]:
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def statements(value: Any) -> Iterator[dict[str, Any]]:
+    """Every policy statement anywhere in a value."""
+    if isinstance(value, dict):
+        if "Effect" in value:
+            yield value
+        for inner in value.values():
+            yield from statements(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from statements(inner)
+
+
+def test_committed_template_is_what_its_sources_build() -> None:
+    assert TEMPLATE_FILE.read_text() == BUILT, "deploy/template.json is stale: run `make template`"
+
+
+def test_template_is_small_enough_and_has_no_findings() -> None:
+    assert check.problems(BUILT, BUILT) == []
+
+
+def test_check_finds_a_stale_a_large_and_a_wrong_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = json.loads(BUILT)
+    wrong["Resources"]["GateFunction"]["Properties"]["MemorySize"] = 12
+    monkeypatch.setattr(check, "LIMIT_BYTES", 1000)
+    found = check.problems("{}", json.dumps(wrong))
+    assert "make template" in found[0]
+    assert "CloudFormation takes 1000" in found[1]
+    assert any("GateFunction/Properties/MemorySize" in line for line in found[2:])
+
+
+def test_the_same_sources_give_the_same_text_whichever_environment_asks() -> None:
+    assert build_template(load_config("local")) == build_template(load_config("aws")) == BUILT
+
+
+def test_an_environment_is_a_row_and_a_changed_config_changes_only_its_row() -> None:
+    rows = TEMPLATE["Mappings"]["Environments"]
+    assert set(rows) == {config.name for config in load_configs()}
+    changed = json.loads(build_template(replace(load_config("local"), log_retention_days=1)))
+    assert changed["Mappings"]["Environments"]["local"].pop("LogRetentionDays") == 1
+    rows["local"].pop("LogRetentionDays")
+    assert changed == TEMPLATE
+
+
+def test_every_service_is_trusted_only_on_behalf_of_this_account() -> None:
+    """No confused deputy: in trust policies, resource policies and the key's policy."""
+    found = [s for s in statements(RESOURCES) if "Service" in (p if isinstance(p := s.get("Principal"), dict) else {})]
+    assert len(found) >= len(FUNCTIONS) + 2 + 6
+    for statement in found:
+        assert statement["Effect"] == "Allow"
+        assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Fn::Sub": "${AWS::AccountId}"}
+        if statement["Principal"]["Service"] != {"Fn::Sub": "logs.${AWS::Region}.amazonaws.com"}:
+            sources = [c["aws:SourceArn"] for c in statement["Condition"].values() if "aws:SourceArn" in c]
+            assert len(sources) == 1, statement
+        else:
+            assert "kms:EncryptionContext:aws:logs:arn" in statement["Condition"]["ArnLike"]
+
+
+def test_nothing_is_public() -> None:
+    for statement in statements(RESOURCES):
+        if statement.get("Principal") == "*":
+            assert statement["Effect"] == "Deny"
+
+
+def test_bucket_queues_and_topic_deny_what_comes_without_tls() -> None:
+    policies = [
+        *of_type("AWS::S3::BucketPolicy").items(),
+        *of_type("AWS::SQS::QueuePolicy").items(),
+        *of_type("AWS::SNS::TopicPolicy").items(),
+    ]
+    assert len(policies) == 1 + len(of_type("AWS::SQS::Queue")) + 1
+    for name, policy in policies:
+        denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny" and s["Sid"] == "OnlyTls"]
+        assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], name
+
+
+def test_everything_that_holds_data_is_encrypted_with_the_data_key_and_kept() -> None:
+    arn, ref = {"Fn::GetAtt": ["DataKey", "Arn"]}, {"Ref": "DataKey"}
+    assert {json.dumps(g["KmsKeyId"]) for g in of_type("AWS::Logs::LogGroup").values()} == {json.dumps(arn)}
+    assert all(queue["KmsMasterKeyId"] == ref for queue in of_type("AWS::SQS::Queue").values())
+    assert all(topic["KmsMasterKeyId"] == ref for topic in of_type("AWS::SNS::Topic").values())
+    for name in ("DataKey", "LakeBucket", "Ledger"):
+        assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate", name
+        assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_every_function_has_a_role_of_its_own_and_its_log_group_first() -> None:
+    functions = of_type("AWS::Lambda::Function")
+    assert set(functions) == {f"{who.capitalize()}Function" for who in FUNCTIONS}
+    roles = [json.dumps(function["Role"]) for function in functions.values()]
+    assert len(set(roles)) == len(roles)
+    for name in functions:
+        assert RESOURCES[name]["DependsOn"] == [name.replace("Function", "Log")]
+
+
+def test_layers_are_for_aws_alone() -> None:
+    layers = [f["Layers"] for f in of_type("AWS::Lambda::Function").values() if "Layers" in f]
+    assert len(layers) == 3
+    assert all(layer["Fn::If"][0] == "IsAws" and layer["Fn::If"][2] == {"Ref": "AWS::NoValue"} for layer in layers)
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_role_policy_comes_from_its_file_with_every_placeholder_resolved(who: str) -> None:
+    name = "".join(part.capitalize() for part in who.split("-")) + "Role"
+    policy = RESOURCES[name]["Properties"]["Policies"][0]
+    sids = [statement["Sid"] for statement in policy["PolicyDocument"]["Statement"]]
+    assert sids == [s["Sid"] for s in json.loads((ROOT / "iam" / f"{who}.json").read_text())["Statement"]]
+    assert "${Pipeline}" not in json.dumps(policy)
+    if who in FUNCTIONS:
+        own_log = f"log-group:/aws/lambda/${{Prefix}}-{who}:"
+        assert own_log in json.dumps(policy), f"iam/{who}.json must let the function write its log: {own_log}*"
+
+
+def test_policy_text_with_pipeline_stands_for_one_a_pipeline(tmp_path: Path) -> None:
+    file = tmp_path / "who.json"
+    resource = ["arn:a:${AWS::AccountId}:${Prefix}-${Pipeline}", "${DataKey}", "x/${aws:username}/*"]
+    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": resource}]}))
+    found = policy_document(file, ["a", "b"])["Statement"][0]["Resource"]
+    assert [getattr(value, "data", value) for value in found] == [
+        {"Fn::Sub": "arn:a:${AWS::AccountId}:${Prefix}-a"},
+        {"Fn::Sub": "arn:a:${AWS::AccountId}:${Prefix}-b"},
+        {"Fn::Sub": "${DataKey.Arn}"},
+        "x/${aws:username}/*",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"Statement": [{"Resource": "${Bucket}"}]}', r"who\.json: unknown placeholder \['Bucket'\]"),
+        ('{"Statement": []}', r"who\.json: expected an object"),
+        ("{", r"who\.json: not JSON"),
+        (None, r"who\.json is missing"),
+    ],
+)
+def test_a_wrong_policy_document_is_named(tmp_path: Path, text: str | None, complaint: str) -> None:
+    if text is not None:
+        (tmp_path / "who.json").write_text(text)
+    with pytest.raises(ContractError, match=complaint):
+        policy_document(tmp_path / "who.json", ["activity"])
+
+
+def test_tables_have_the_contracts_columns_types_and_comments() -> None:
+    tables = {table["TableInput"]["Name"]: table["TableInput"] for table in of_type("AWS::Glue::Table").values()}
+    for pipeline in pipelines().values():
+        for dataset in pipeline.datasets:
+            silver = tables[f"{pipeline.name}_{dataset.name}"]
+            assert silver["Parameters"]["table_type"] == "DELTA"
+            assert [(c["Name"], c["Type"], c["Comment"]) for c in silver["StorageDescriptor"]["Columns"]] == [
+                *((c.name, hive_type(c.type), c.comment) for c in dataset.columns),
+                ("_line", "bigint", "Line of the bronze file"),
+            ]
+        for gold in pipeline.gold:
+            columns = tables[gold.name]["StorageDescriptor"]["Columns"]
+            assert [(c["Name"], c["Type"], c["Comment"]) for c in columns] == [
+                (c.name, hive_type(c.type), c.comment) for c in gold.columns
+            ]
+
+
+@pytest.mark.parametrize(("contract", "hive"), [("long", "bigint"), ("int", "int"), ("decimal(12,2)", "decimal(12,2)")])
+def test_hive_type(contract: str, hive: str) -> None:
+    assert hive_type(contract) == hive
+
+
+def test_hive_type_refuses_what_the_catalog_does_not_know() -> None:
+    with pytest.raises(ContractError, match="'uuid'"):
+        hive_type("uuid")
+
+
+def test_a_pipeline_more_is_a_folder_more_and_touches_nothing_of_the_others(tmp_path: Path) -> None:
+    folder = tmp_path / "pipelines"
+    shutil.copytree(PIPELINES_DIR, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(folder / "activity", folder / "sixth")
+    contract = folder / "sixth" / "pipeline.toml"
+    text = contract.read_text().replace('name = "activity"', 'name = "sixth"', 1)
+    contract.write_text(text.replace("[gold.user_activity]", "[gold.sixth_activity]"))
+    with_sixth = json.loads(build_template(pipelines_dir=folder))["Resources"]
+    assert {
+        "SixthWorkflow",
+        "SixthGoldJob",
+        "SixthUsersSilverTable",
+        "SixthSixthActivityGoldTable",
+        "SixthFailedAlarm",
+    } <= with_sixth.keys()
+    changed = {name for name in RESOURCES if with_sixth[name] != RESOURCES[name]}
+    assert changed <= {"GateRole", "WorkflowRole"}, "only roles that name every pipeline may change"
+
+
+def test_a_pipelines_own_workflow_takes_the_place_of_the_default(tmp_path: Path) -> None:
+    folder = tmp_path / "pipelines"
+    shutil.copytree(PIPELINES_DIR, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    own = folder / "activity" / "workflow.asl.json"
+    own.write_text('{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "${GoldFunctionArn}", "End": true}}}')
+    machine = json.loads(build_template(pipelines_dir=folder))["Resources"]["ActivityWorkflow"]["Properties"]
+    assert json.loads(machine["DefinitionString"]) == json.loads(own.read_text())
+    assert machine["DefinitionSubstitutions"] == {"GoldFunctionArn": {"Fn::GetAtt": ["GoldFunction", "Arn"]}}
+    own.write_text(own.read_text().replace("GoldFunctionArn", "NoSuchThing"))
+    with pytest.raises(ContractError, match=r"unknown placeholder \['NoSuchThing'\]"):
+        build_template(pipelines_dir=folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('kind = "local"', 'kind = "laptop"', "'kind' is 'laptop'; expected one of"),
+        ("memory_mb = 1769", 'memory_mb = "much"', "'functions.gate.memory_mb' is 'much'; expected int"),
+        ("workers = 2", "", "'glue.workers' is missing"),
+        ("workers = 2", "workers = 2\ncolour = 1", "'glue.colour' is unknown"),
+        ("[functions.failed]", "[functions.fail]", "'failed' is None; expected a table"),
+    ],
+)
+def test_a_wrong_environment_is_refused_with_file_and_field(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    text = (ROOT / "config" / "local.toml").read_text()
+    assert old in text
+    (tmp_path / "local.toml").write_text(text.replace(old, new))
+    with pytest.raises(ConfigError, match=r"local\.toml") as error:
+        load_config("local", tmp_path)
+    assert complaint in str(error.value)
+
+
+def test_an_unknown_environment_names_those_that_are() -> None:
+    with pytest.raises(ConfigError, match=r"Unknown environment 'moon'. Expected one of \['aws', 'local'\]"):
+        load_config("moon")
+
+
+def test_the_gates_message_stays_hidden_six_times_as_long_as_the_gate_may_work() -> None:
+    for row in TEMPLATE["Mappings"]["Environments"].values():
+        assert row["GateVisibilitySeconds"] >= 6 * row["GateTimeoutSeconds"]
