@@ -7,7 +7,7 @@ ministack's. What is the same as on AWS, what is simpler and what is missing: do
 import json
 from typing import Any
 
-from localaws.athena import api
+from localaws.athena import api, resources
 from localaws.athena.errors import InvalidRequestError
 
 _CALLS = {
@@ -40,3 +40,4 @@ def install() -> None:
             return error_response_json("InvalidRequestException", str(refusal), 400, extra=extra)
 
     athena.handle_request = handle_request
+    resources.install()
