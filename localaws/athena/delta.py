@@ -63,7 +63,7 @@ def _files(table: DeltaTable, work: Path, folder: S3Path, objects: dict[str, S3O
     actions = table.get_add_actions(flatten=False)
     paths = actions["path"].to_pylist()
     partitioned = "partition" in actions.schema.names
-    partitions: list[dict[str, Any]] = actions["partition"].to_pylist() if partitioned else [{} for _ in paths]
+    partitions: Any = actions["partition"].to_pylist() if partitioned else [{} for _ in paths]
     found = []
     for path, values in zip(paths, partitions, strict=True):
         # The log writes a path as a URI: percent-encoded once more than the object's key.

@@ -7,8 +7,9 @@ from pathlib import Path
 import duckdb
 
 from localaws.athena import ddl, results, writes
-from localaws.athena.errors import QueryError, internal, not_supported
+from localaws.athena.errors import InvalidRequestError, QueryError, internal, not_supported
 from localaws.athena.files import data_error
+from localaws.athena.hive_types import ResultType
 from localaws.athena.results import ResultColumn
 from localaws.athena.session import Session
 from localaws.athena.statements import Statement
@@ -50,6 +51,9 @@ def run(job: Job, session: Session, work: Path) -> Outcome:
         return _run(job, session, work)
     except duckdb.InterruptException:
         raise
+    except InvalidRequestError as refusal:
+        # What only DDL and writes find out when they run.
+        raise QueryError(f"FAILED: ParseException {refusal}") from refusal
     except duckdb.Error as error:
         raise engine_error(error) from error
 
@@ -59,16 +63,26 @@ def _run(job: Job, session: Session, work: Path) -> Outcome:
     if kind == "SELECT":
         return _select(job, session, work)
     if kind in ("CREATE_TABLE_AS_SELECT", "INSERT", "UNLOAD"):
-        written = writes.run(job.statement, job.database, job.output, job.query_id, session, work)
+        written = _write(job, writes.Write(session, work, job.query_id, job.encryption))
         manifest = job.output.child(f"{job.query_id}-manifest.csv")
         body = "".join(f"{path.url}\n" for path in written).encode()
         put(manifest, body, session.caller, content_type="text/csv", encryption=job.encryption)
         return Outcome((), session.scanned_bytes, manifest)
-    lines, column = ddl.run(job.statement, job.database, session)
+    answer = ddl.run(kind, job.statement.text, job.database, session)
     target = job.output.child(f"{job.query_id}.txt")
-    body = "".join(line + "\n" for line in lines).encode()
+    body = "".join(line + "\n" for line in answer.lines).encode()
     put(target, body, session.caller, content_type="text/plain", encryption=job.encryption)
-    return Outcome((column,) if column else (), session.scanned_bytes)
+    columns = tuple(ResultColumn(name, ResultType("string", 0)) for name in answer.columns)
+    return Outcome(columns, session.scanned_bytes)
+
+
+def _write(job: Job, write: writes.Write) -> list[S3Path]:
+    text = job.statement.text
+    if job.statement.subtype == "CREATE_TABLE_AS_SELECT":
+        return writes.create_table_as(text, job.database, job.output, write)
+    if job.statement.subtype == "INSERT":
+        return writes.insert_into(text, job.database, write)
+    return writes.unload(text, job.database, write)
 
 
 def _select(job: Job, session: Session, work: Path) -> Outcome:

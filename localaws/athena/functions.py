@@ -6,9 +6,9 @@ A function that DuckDB happens to have and Trino has not would pass here and fai
 import itertools
 
 from sqlglot import exp
-from sqlglot.dialects.trino import Trino
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
+from localaws.athena.cursor import Word, words_of
 from localaws.athena.errors import not_supported, position_of, semantic
 
 _TRINO_NAMES = """
@@ -98,11 +98,10 @@ def strftime_pattern(joda: str) -> str:
 
 def check_functions(text: str, query: exp.Expr) -> None:
     """Raise FUNCTION_NOT_FOUND for a call of something that is no function of Trino's, or that is not supported."""
-    tokens = Trino().tokenize(text)
     named = {alias.name.lower() for alias in query.find_all(exp.TableAlias)}
     named |= {table.name.lower() for table in query.find_all(exp.Table)}
-    for token, following in itertools.pairwise(tokens):
-        if following.token_type is not TokenType.L_PAREN or not _is_word(token):
+    for token, following in itertools.pairwise(words_of(text)):
+        if following.type is not TokenType.L_PAREN or not _is_word(token):
             continue
         name = token.text.lower()
         if name not in _TRINO and name not in _NO_FUNCTIONS and name not in named:
@@ -110,11 +109,11 @@ def check_functions(text: str, query: exp.Expr) -> None:
             raise semantic("FUNCTION_NOT_FOUND", at, f"Function '{name}' not registered or not supported locally")
 
 
-def _is_word(token: Token) -> bool:
+def _is_word(token: Word) -> bool:
     return (
         bool(token.text)
         and (token.text[0].isalpha() or token.text[0] == "_")
-        and token.token_type
+        and token.type
         not in (
             TokenType.STRING,
             TokenType.IDENTIFIER,

@@ -50,6 +50,10 @@ class Session:
         """Stop what runs; it raises in the thread that runs it."""
         self.connection.interrupt()
 
+    def scratch(self, name: str) -> Path:
+        """A folder of the query's own, gone when it ends."""
+        return self._work / name
+
     def columns_of(self, database: str, table: str) -> dict[str, str]:
         """A registered table's columns and their DuckDB types, in order."""
         return self._columns[database, table]

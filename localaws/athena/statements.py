@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
+from localaws.athena.cursor import words_of
 from localaws.athena.errors import InvalidRequestError, QueryError
-from localaws.athena.translate import parse_query, syntax_error
+from localaws.athena.translate import parse_query
 
 _QUERY_STARTS = ("select", "with", "values", "table", "(")
 _DDL_STARTS = ("create", "drop", "alter", "show", "describe", "desc", "msck")
@@ -53,16 +53,12 @@ def read_statement(text: str, parameters: tuple[str, ...] = ()) -> Statement:
     Raises:
         InvalidRequestError: empty, malformed, or more than one statement: StartQueryExecution refuses these at once.
     """
-    try:
-        tokens = Trino().tokenize(text)
-    except TokenError as error:
-        raise InvalidRequestError(f"line 1:1: {error}", "MALFORMED_QUERY") from error
-    semicolons = [token for token in tokens if token.token_type is TokenType.SEMICOLON]
-    if not [token for token in tokens if token.token_type is not TokenType.SEMICOLON]:
+    words = words_of(text)
+    semicolons = [word for word in words if word.type is TokenType.SEMICOLON]
+    others = [word for word in words if word.type is not TokenType.SEMICOLON]
+    if not others:
         raise InvalidRequestError("Query string is empty", "MALFORMED_QUERY")
-    if semicolons and semicolons[0].end < max(
-        token.end for token in tokens if token.token_type is not TokenType.SEMICOLON
-    ):
+    if semicolons and semicolons[0].start < others[-1].start:
         raise InvalidRequestError("Only one sql statement is allowed.", "MALFORMED_QUERY")
     text = text[: semicolons[0].start] if semicolons else text
     _check_parameters(parameters)
@@ -77,14 +73,14 @@ def read_statement(text: str, parameters: tuple[str, ...] = ()) -> Statement:
 
 def fill_parameters(text: str, parameters: tuple[str, ...]) -> str:
     """Put ExecutionParameters in the place of the question marks, in order. Raises QueryError on another number."""
-    marks = [token for token in Trino().tokenize(text) if token.token_type is TokenType.PLACEHOLDER]
+    marks = [word for word in words_of(text) if word.type is TokenType.PLACEHOLDER]
     if len(marks) != len(parameters):
         raise QueryError(
             f"INVALID_PARAMETER_USAGE: line 1:1: Incorrect number of parameters: expected {len(marks)} "
             f"but found {len(parameters)}"
         )
     for mark, value in reversed(list(zip(marks, parameters, strict=True))):
-        text = text[: mark.start] + value + text[mark.end + 1 :]
+        text = text[: mark.start] + value + text[mark.end :]
     return text
 
 
@@ -129,6 +125,3 @@ def _classified(text: str) -> Statement:
 
 def _without_comments(text: str) -> str:
     return re.sub(r"\A(?:\s*(?:--[^\n]*(?:\n|\Z)|/\*.*?\*/))*", "", text, flags=re.S)
-
-
-__all__ = ["Statement", "fill_parameters", "read_statement", "syntax_error"]
