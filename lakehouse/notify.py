@@ -11,8 +11,8 @@ from lakehouse.ledger.items import FileRecord, SlotState
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
 
-SUBJECT_CHARACTERS = 100
-"""SNS takes at most 100 ASCII characters without line breaks."""
+SUBJECT_CHARACTERS = 99
+"""SNS takes fewer than 100 characters, without line breaks. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,13 @@ def about_file(slot: SlotState, file: FileRecord) -> Notification:
     }
     if file.verdict == "refused":
         head = f"[{file.pipeline}] File refused ({file.reason}): {_name(file.key)}"
-        text = f"{file.key} was refused.\nWhy: {file.message} ({file.reason}).\n{_in_force(slot)}"
+        text = f"{file.key} was refused: {_words(file.reason)}.\n{_counted(file)}{_in_force(slot)}\n"
         kind = "file_refused"
     else:
         head = f"[{file.pipeline}] {file.rows_quarantined} of {file.rows_in} rows quarantined: {_name(file.key)}"
-        text = (
-            f"{file.key} was accepted: {file.rows_accepted} of {file.rows_in} rows. "
-            f"{file.rows_quarantined} went to quarantine:\n{_counted(file.by_reason)}"
-        )
+        text = f"{file.key} was accepted with {file.rows_accepted} rows.\n{_counted(file)}"
         kind = "rows_quarantined"
-    where = f"{text}\nKept in {folder}. To look at it: lake quarantine show {file.file_id}\n"
+    where = f"{text}Kept in {folder}. What was found and expected: lake quarantine show {file.file_id}\n"
     return Notification(identity, kind, file.pipeline, head, where, details)
 
 
@@ -99,9 +96,18 @@ def _in_force(slot: SlotState) -> str:
     return f"The version of {slot.in_force_at} stays in force."
 
 
-def _counted(by_reason: Mapping[str, int]) -> str:
-    ordered = sorted(by_reason.items(), key=lambda item: (-item[1], item[0]))
-    return "\n".join(f"  {count} x {reason}" for reason, count in ordered)
+def _counted(file: FileRecord) -> str:
+    """Bad rows by reason, the most frequent first; nothing without any."""
+    if not file.rows_quarantined:
+        return ""
+    ordered = sorted(file.by_reason.items(), key=lambda item: (-item[1], item[0]))
+    lines = "".join(f"  {count} x {_words(reason)}\n" for reason, count in ordered)
+    return f"{file.rows_quarantined} of {file.rows_in} rows were refused:\n{lines}"
+
+
+def _words(reason: str | None) -> str:
+    """A reason's code as words. The sentence with what was found stays in quarantine: it may quote the file."""
+    return (reason or "no reason given").replace("_", " ")
 
 
 def _name(key: str) -> str:

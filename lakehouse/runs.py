@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FINAL: tuple[RunStatus, ...] = ("published", "superseded")
 LEDGER_CHARACTERS = 2_000
-MESSAGE_CHARACTERS = 500
 
 
 def started(
@@ -78,9 +77,9 @@ class RunFailure:
     batch: str
     run_id: str
     error: str
-    """Step Functions' error name: `States.TaskFailed`, `Lambda.ServiceException`, an exception's class."""
-    cause: str
-    """What the failed task said, for people."""
+    """Step Functions' error name, such as `States.TaskFailed`, and the exception's class where the task named one."""
+    said: str
+    """What the failed task said, for people who may see data: it may quote some."""
 
 
 def failure_of(event: Mapping[str, Any]) -> RunFailure:
@@ -91,8 +90,9 @@ def failure_of(event: Mapping[str, Any]) -> RunFailure:
     """
     try:
         error = event["error"]
-        cause = _said(str(error.get("Cause", "")))
-        return RunFailure(event["pipeline"], event["batch"], event["run_id"], error["Error"], cause)
+        name, (kind, said) = str(error["Error"]), _of_cause(str(error.get("Cause", "")))
+        name = f"{name} ({kind})" if kind and kind != name else name
+        return RunFailure(event["pipeline"], event["batch"], event["run_id"], name, said)
     except (KeyError, TypeError, AttributeError) as problem:
         raise EventError(
             f"Input of the failure state lacks something: {problem!r}. Expected pipeline, batch, run_id, error.Error"
@@ -102,42 +102,39 @@ def failure_of(event: Mapping[str, Any]) -> RunFailure:
 def record_failure(failure: RunFailure, ledger: Ledger, sns: "SNSClient", topic_arn: str) -> dict[str, object]:
     """Record a failed run and tell people. A run that had reached its end all the same is left alone."""
     fields = {"pipeline": failure.pipeline, "batch": failure.batch, "run_id": failure.run_id}
-    run = failed(ledger, **fields, error=f"{failure.error}: {failure.cause}"[:LEDGER_CHARACTERS])
-    if run is None:
-        log("run_failed_after_its_end", **fields, error=failure.error)
-        return {**fields, "recorded": False}
-    log("run_failed", **fields, error=failure.error, cause=failure.cause)
-    send(sns, topic_arn, about_failure(failure))
-    return {**fields, "recorded": True}
+    run = failed(ledger, **fields, error=f"{failure.error}: {failure.said}"[:LEDGER_CHARACTERS])
+    log("run_failed" if run else "run_failed_after_its_end", **fields, error=failure.error)
+    if run is not None:
+        send(sns, topic_arn, about_failure(failure))
+    return {**fields, "recorded": run is not None}
 
 
 def about_failure(failure: RunFailure) -> Notification:
-    """What to tell of a failed run."""
+    """What to tell of a failed run. What the task said stays in the ledger: it may quote data."""
     text = (
-        f"The run {failure.run_id} of {failure.pipeline}, batch {failure.batch}, failed.\n"
-        f"{failure.error}: {failure.cause[:MESSAGE_CHARACTERS]}\n"
-        f"What readers see of {failure.pipeline} is unchanged. To look at it: lake runs {failure.pipeline}\n"
+        f"The run {failure.run_id} of {failure.pipeline}, batch {failure.batch}, failed: {failure.error}.\n"
+        f"What readers see of {failure.pipeline} is as it was before. What went wrong: lake runs {failure.pipeline}\n"
     )
     return Notification(
-        id=names.digest("notification", failure.run_id, failure.error, failure.cause),
+        id=names.digest("notification", failure.run_id, failure.error, failure.said),
         kind="run_failed",
         pipeline=failure.pipeline,
-        subject=f"[{failure.pipeline}] Run failed: batch {failure.batch} ({failure.error})",
+        subject=f"[{failure.pipeline}] Run failed: batch {failure.batch}, {failure.error}",
         text=text,
         details={"batch": failure.batch, "run_id": failure.run_id, "error": failure.error},
     )
 
 
-def _said(cause: str) -> str:
-    """The sentence in a cause: Lambda and Glue wrap it in JSON, with a stack trace or the whole job run around it."""
+def _of_cause(cause: str) -> tuple[str | None, str]:
+    """Exception class and sentence in a cause: Lambda and Glue wrap them in JSON, with traces or a job run around."""
     try:
         document = json.loads(cause)
     except ValueError:
-        return cause
+        return None, cause
     if not isinstance(document, dict):
-        return cause
-    kind, message = document.get("errorType"), document.get("errorMessage") or document.get("ErrorMessage")
-    return ": ".join(str(part) for part in (kind, message) if part) or cause
+        return None, cause
+    kind, said = document.get("errorType"), document.get("errorMessage") or document.get("ErrorMessage")
+    return (str(kind) if kind else None), (str(said) if said else cause)
 
 
 def _record(

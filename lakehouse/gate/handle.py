@@ -11,7 +11,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 MAX_LOOKS = 20
 READ_BYTES = 1024**2
-Judge = Callable[[BinaryIO, str, Dataset, Path], Judgement]
+Reopen = Callable[[], AbstractContextManager[BinaryIO]]
+Judge = Callable[[BinaryIO, str, Dataset, Path, Reopen], Judgement]
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,13 @@ class Gate:
     @contextmanager
     def _judged(self, place: Place, version: ObjectVersion, unknown: RefusedPlace | None) -> Iterator[Judgement]:
         """The judgement of a version; its files exist only inside."""
-        with (
-            tempfile.TemporaryDirectory(prefix="gate-") as folder,
-            open_version(self.s3, self.settings.bucket, place.key, version.version_id, version.bytes) as stream,
-        ):
+
+        def reopen() -> AbstractContextManager[BinaryIO]:
+            return open_version(self.s3, self.settings.bucket, place.key, version.version_id, version.bytes)
+
+        with tempfile.TemporaryDirectory(prefix="gate-") as folder, reopen() as stream:
             if unknown is None:
-                yield self.judge(stream, place.key, self._dataset(place), Path(folder))
+                yield self.judge(stream, place.key, self._dataset(place), Path(folder), reopen)
                 return
             sha256 = hashlib.sha256()
             while piece := stream.read(READ_BYTES):

@@ -117,6 +117,12 @@ class _File:
 
     def judged(self) -> Judgement:
         """Read to the end and decide."""
+        try:
+            return self._judged()
+        finally:
+            self._quarantine.discard()
+
+    def _judged(self) -> Judgement:
         silver, refusal = None, None
         try:
             with ThreadPoolExecutor(1, "write") as writer:

@@ -45,6 +45,10 @@ class QuarantineFile:
             short.replace(self._path)
         return self._path
 
+    def discard(self) -> None:
+        """Let go of the file, where the judging failed. Harmless after `close`."""
+        self._file.close()
+
 
 def _entry(row: RefusedRow) -> dict[str, object]:
     entry: dict[str, object] = {

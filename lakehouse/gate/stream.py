@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from mypy_boto3_s3.client import S3Client
 
-RANGE_BYTES = 16 * 1024**2
+RANGE_BYTES = 8 * 1024**2
 """One connection to S3 brings about 90 MB/s; ranges in parallel keep the parser busy."""
 RANGES_AHEAD = 3
 BUFFER_BYTES = 1024**2

@@ -223,7 +223,7 @@ def orders(*numbers: int) -> str:
             "order_id": f"o_{number}",
             "user_id": "u_1",
             "product_id": "p_1",
-            "order_amount": "12.50",
+            "order_amount": 12.5,
             "currency": "USD",
             "order_timestamp": "2024-01-31T10:00:00",
             "payment_status": "success",
@@ -232,5 +232,5 @@ def orders(*numbers: int) -> str:
     )
 
 
-def _lines(rows: Iterable[dict[str, str]]) -> str:
+def _lines(rows: Iterable[dict[str, object]]) -> str:
     return "".join(f"{json.dumps(row)}\n" for row in rows)
