@@ -1,33 +1,98 @@
-"""Is gold right? (being written)"""
+"""Is gold right? Compares what readers see with the pipeline's own recomputation, which shares no code with the lake.
 
-from collections.abc import Sequence
+`pipelines/<name>/recompute.py` has `recompute(files_by_dataset)`: from NDJSON files, in the order in which later rows
+win, to the rows that the first gold table must have. It gets the bronze files in force without the lines that the gate
+refused.
+"""
+
+import importlib.util
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import pyarrow.dataset as ds
+import duckdb
 
-from cli.gold import fetch_gold
+from cli.errors import CliError
+from cli.gold import GoldFiles, fetch_gold
+from cli.inforce import InForce, accepted_lines, files_in_force
 from cli.lake import Lake
 from cli.screen import Screen
+from cli.text import count_text
 from cli.upload import Upload
-from lakehouse.contract.model import Pipeline
+from lakehouse.contract.model import GoldTable, Pipeline
+from lakehouse.engines.checksum import checksum
+
+SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Verified:
+    """A gold table that was found right, row by row."""
+
     table: str
     rows: int
     checksum: str
+    """Of all its rows, whatever engine wrote them in whatever order."""
     run_id: str
     location: str
     seconds: float
 
 
-def verify(
-    lake: Lake, pipeline: Pipeline, uploads: Sequence[Upload], folder: Path, screen: Screen
-) -> tuple[Verified, ...]:
-    out = []
-    for t in pipeline.gold:
-        g = fetch_gold(lake, t.name, folder / t.name)
-        out.append(Verified(t.name, ds.dataset([str(p) for p in g.files]).count_rows(), "?", g.run_id, g.location, 0.0))
-    return tuple(out)
+def verify(lake: Lake, pipeline: Pipeline, uploads: Sequence[Upload], folder: Path, screen: Screen) -> Verified:
+    """Check the pipeline's first gold table as the catalog shows it.
+
+    Raises:
+        CliError: it differs from the recomputation; shows the first rows that do.
+    """
+    table, started = pipeline.gold[0], time.monotonic()
+    with screen.waiting(f"Checking every row of {table.name} against an independent recomputation"):
+        gold = fetch_gold(lake, table.name, folder / "gold")
+        files = files_in_force(lake, pipeline.name, uploads, folder / "bronze")
+        expected = _recompute(pipeline, {one.name: _usable(lake, files, one.name, folder) for one in pipeline.datasets})
+        rows = _compare(table, expected, gold)
+        found = checksum(gold.files)
+    seconds = time.monotonic() - started
+    screen.done(f"Checked: {count_text(rows, 'row')} of {table.name}, all equal to the recomputation", seconds)
+    return Verified(table.name, rows, found, gold.run_id, gold.location, seconds)
+
+
+def _usable(lake: Lake, files: Sequence[InForce], dataset: str, folder: Path) -> list[Path]:
+    return [accepted_lines(lake, one, folder / "accepted") for one in files if one.place.dataset == dataset]
+
+
+def _recompute(pipeline: Pipeline, files: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyRelation:
+    script = Path(str(pipeline.folder)) / "recompute.py"
+    if not script.is_file():
+        raise CliError(f"Pipeline '{pipeline.name}' has no recomputation to check gold with", f"Its place is {script}")
+    spec = importlib.util.spec_from_file_location(f"_recompute_{pipeline.name}", script)
+    if spec is None or spec.loader is None:
+        raise CliError(f"{script} cannot be loaded")
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    expected: duckdb.DuckDBPyRelation = module.recompute(files)
+    return expected
+
+
+def _compare(table: GoldTable, expected: duckdb.DuckDBPyRelation, gold: GoldFiles) -> int:
+    """The number of rows, when both sides hold the same ones equally often."""
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in gold.files)
+    want, have = f"select {columns} from expected", f"select {columns} from read_parquet([{paths}])"
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.register("expected", expected.to_arrow_table())
+        missing = connection.execute(f"({want}) except all ({have})").fetchall()
+        surplus = connection.execute(f"({have}) except all ({want})").fetchall()
+        counted = connection.execute("select count(*) from expected").fetchone()
+    if missing or surplus:
+        raise CliError(
+            f"Gold table '{table.name}' is wrong: {count_text(len(missing), 'row')} missing, "
+            f"{count_text(len(surplus), 'row')} that should not be there, in {gold.location}\n"
+            + "\n".join(
+                [f"  expected {row}" for row in missing[:SHOWN]] + [f"  found    {row}" for row in surplus[:SHOWN]]
+            ),
+            "This is a fault of the lake, not of your data: please report it with the seed and the rows of the demo",
+        )
+    return int(counted[0]) if counted else 0

@@ -33,12 +33,13 @@ class Demo:
     """What one demo did and found."""
 
     sample: Sample
+    engine: str
+    """As asked for: `contract` or an engine's name."""
     generated: Generated
     outcome: BatchOutcome
     new_run: bool
     """Whether a run was made; otherwise gold stood for these files already."""
-    verified: tuple[Verified, ...]
-    """One a gold table."""
+    verified: Verified
     top: Answer
     seconds: float
 
@@ -64,7 +65,8 @@ def run_demo(lake: Lake, pipeline: Pipeline, sample: Sample, engine: str, screen
     new_run = outcome.run.run_id != before.run_id
     with tempfile.TemporaryDirectory(prefix="lake-demo-") as folder:
         verified = verify(lake, pipeline, [file.upload for file in judged], Path(folder), screen)
-    return Demo(sample, made, outcome, new_run, verified, _top_rows(lake, pipeline, screen), time.monotonic() - started)
+    top = _top_rows(lake, pipeline, screen)
+    return Demo(sample, engine, made, outcome, new_run, verified, top, time.monotonic() - started)
 
 
 def demo_pipeline(pipelines: dict[str, Pipeline], name: str | None) -> Pipeline:

@@ -36,27 +36,35 @@ def rows_document(files: Sequence[FileRecord]) -> dict[str, object]:
 
 
 def stages(outcome: BatchOutcome) -> list[Stage]:
-    """Where the time went from the end of the last put to the published gold; nothing when no run was started for it.
-
-    The stretches are disjoint and add up to the whole. All times are the ledger's and the client's of one clock each.
-    """
-    run, files = outcome.run, outcome.files
-    if run is None or not files or not outcome.changed:
+    """Where the time went, from the end of the last put (or, where no file changed, from the start of the run) to the
+    published gold. The stretches follow one another and add up to the whole."""
+    run = outcome.run
+    if run is None or run.started_at is None:
         return []
-    put_at = max(file.upload.put_at for file in files)
-    last = max(files, key=lambda file: file.slot.at)
+    intake = _intake(outcome, run.started_at) if outcome.changed else []
+    making = sum(gold.seconds for gold in run.gold.values())
+    engine = seconds_between(run.committed_at, run.gold_at)
+    marks = [
+        ("commit", seconds_between(run.started_at, run.committed_at), "one Delta transaction a dataset, metadata only"),
+        ("start-up", None if engine is None else engine - making, f"{run.engine} gets ready"),
+        ("gold", None if engine is None else making, "the SELECT of each table, Parquet into the run's own folder"),
+        ("publish", seconds_between(run.gold_at, run.published_at), "the catalog's pointer moves"),
+    ]
+    return intake + [Stage(name, max(0.0, seconds), what) for name, seconds, what in marks if seconds is not None]
+
+
+def _intake(outcome: BatchOutcome, started_at: str) -> list[Stage]:
+    """From the end of the last put to the start of the run."""
+    put_at = max(file.upload.put_at for file in outcome.files)
+    last = max(outcome.files, key=lambda file: file.slot.at)
     judged_at = max(last.slot.at, put_at)
     waited = seconds_between(put_at, judged_at) or 0.0
     judging = min(waited, last.record.seconds)
-    marks = [
-        ("queue", waited - judging, "S3 event, EventBridge, SQS, Lambda's start"),
-        ("gate", judging, "judging and typing the last file"),
-        ("start", seconds_between(judged_at, run.started_at), "the batch is complete: Step Functions"),
-        ("commit", seconds_between(run.started_at, run.committed_at), "one Delta transaction a dataset, metadata only"),
-        ("gold", seconds_between(run.committed_at, run.gold_at), f"{run.engine}: its start-up, the SELECT, Parquet"),
-        ("publish", seconds_between(run.gold_at, run.published_at), "the catalog's pointer moves"),
+    queue = waited - judging + max(0.0, seconds_between(judged_at, started_at) or 0.0)
+    return [
+        Stage("queue", queue, "S3 event, EventBridge, SQS, Lambda's start, Step Functions' start"),
+        Stage("gate", judging, "judging and typing the file that was ready last"),
     ]
-    return [Stage(name, max(0.0, seconds), what) for name, seconds, what in marks if seconds is not None]
 
 
 def outcome_document(outcome: BatchOutcome) -> dict[str, object]:
@@ -70,7 +78,7 @@ def outcome_document(outcome: BatchOutcome) -> dict[str, object]:
         "rows": rows_document([file.record for file in outcome.files]),
         "missing": list(outcome.missing),
         "run": asdict(run) if run else None,
-        "stages": {stage.name: round(stage.seconds, 3) for stage in stages(outcome)},
+        "stages_seconds": {stage.name: round(stage.seconds, 3) for stage in stages(outcome)},
     }
 
 
@@ -144,6 +152,7 @@ def draw_stages(out: Console, found: Sequence[Stage]) -> None:
         (stage.name, seconds_text(stage.seconds), "█" * round(16 * stage.seconds / longest) or "▏", stage.what)
         for stage in found
     ]
-    rows.append(("total", seconds_text(total), "", "from the end of the last put to the published gold"))
+    since = "the end of the last put" if found[0].name == "queue" else "the start of the run"
+    rows.append(("total", seconds_text(total), "", f"from {since} to the published gold"))
     out.print()
     out.print(table(("!stage", ">seconds", "!", "what"), rows, "Where the time went"))

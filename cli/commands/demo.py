@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 
 from cli.commands.query import draw as draw_answer
 from cli.demo import CONTRACT, Demo, demo_pipeline, run_demo
@@ -64,14 +65,13 @@ def _document(demo: Demo) -> dict[str, Any]:
         "sample": asdict(demo.sample),
         "new_run": demo.new_run,
         "engine": demo.outcome.run.engine if demo.outcome.run else None,
-        "gold": [asdict(one) for one in demo.verified],
+        "gold": asdict(demo.verified),
         "top": demo.top.typed(),
         "seconds": round(demo.seconds, 3),
     }
 
 
 def _draw(out: Console, lake: Lake, demo: Demo) -> None:
-    run = demo.outcome.run
     out.print()
     out.print(draw_rows([file.record for file in demo.outcome.files]))
     out.print()
@@ -80,14 +80,14 @@ def _draw(out: Console, lake: Lake, demo: Demo) -> None:
         draw_stages(out, stages(demo.outcome))
     out.print("\n[bold]What happened[/bold]")
     for line in _story(demo):
-        out.print(f"  {line}", soft_wrap=False)
+        out.print(Padding(line, (0, 0, 0, 2)))
     out.print("\n[bold]Try next[/bold]")
     for command, why in _next_steps(demo):
         out.print(f"  {command}", markup=False, style="cyan", soft_wrap=True)
         out.print(f"      [dim]{why}[/dim]")
     out.print(
-        f"\nThe lake keeps running on {lake.server.endpoint_url} (stop it: lake down). "
-        f"Demo took {seconds_text(demo.seconds)}{f', run {run.run_id}' if run else ''}."
+        f"\nThe demo took {seconds_text(demo.seconds)}. "
+        f"The lake keeps running on {lake.server.endpoint_url}; stop it with: lake down"
     )
 
 
@@ -107,25 +107,25 @@ def _story(demo: Demo) -> list[str]:
     if run and demo.new_run:
         lines.append(f"The batch was complete: one run committed silver and made gold on {run.engine}.")
     elif run:
-        lines.append(f"So no run was started: gold still stands for these files, as run {run.run_id} made it.")
-    lines += [
-        f"{one.table}: {count_text(one.rows, 'row')}, each equal to an independent recomputation from the files, "
-        f"to the cent. Checksum {one.checksum}"
-        for one in demo.verified
-    ]
+        lines.append("So no run was started: gold still stands for these files.")
+    gold = demo.verified
+    lines.append(
+        f"Gold {gold.table} has {count_text(gold.rows, 'row')}. Each equals an independent recomputation from the files, "
+        "to the cent."
+    )
+    lines.append(f"Gold's checksum: [bold]{gold.checksum}[/bold]")
     return lines
 
 
 def _next_steps(demo: Demo) -> list[tuple[str, str]]:
-    pipeline, run = demo.sample.pipeline, demo.outcome.run
+    run = demo.outcome.run
     other = "spark" if run and run.engine == "duckdb" else "duckdb"
-    rows = f" --rows {demo.sample.rows}"
+    again = f"lake demo {demo.sample.pipeline} --rows {demo.sample.rows}"
+    same = f"{again} --engine {demo.engine}" if demo.engine != CONTRACT else again
     steps = [
-        (f"lake demo {pipeline}{rows} --engine {other}", "the same SQL on the other engine: the same checksum"),
-        (f"lake demo {pipeline}{rows} --dirty 0.01 && lake quarantine list", "bad rows: refused, kept, explained"),
-        (f"lake query 'select * from {demo.verified[0].table} limit 10'", "any SQL, through Athena's API"),
+        (f"{again} --engine {other}", "the same SQL on the other engine: the same checksum"),
+        (f"{again} --dirty 0.01 && lake quarantine list", "bad rows: refused, kept, explained"),
+        (f"lake query 'select * from {demo.verified.table} limit 10'", "any SQL, through Athena's API"),
         ("lake status", "files, batches, runs and gold of every pipeline"),
     ]
-    if demo.new_run:
-        steps.insert(0, (f"lake demo {pipeline}{rows}", "once more: the repeated upload changes nothing"))
-    return steps
+    return [(same, "once more: the repeated upload changes nothing"), *steps] if demo.new_run else steps

@@ -109,6 +109,7 @@ def _make(
     size = file.stat().st_size
     s3.upload_file(str(file), bucket, prefix + file.name)
     file.unlink()
+    seconds = time.monotonic() - started
     log(
         "gold_written",
         pipeline=pipeline.name,
@@ -118,6 +119,6 @@ def _make(
         engine="duckdb",
         rows=figures.rows,
         bytes=size,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
     )
-    return GoldResult(f"s3://{bucket}/{prefix}", figures.rows, size, attempt, "duckdb")
+    return GoldResult(f"s3://{bucket}/{prefix}", figures.rows, size, attempt, "duckdb", seconds)

@@ -39,6 +39,7 @@ def _make(
     location = f"{root}/{names.gold_run_prefix(pipeline.name, table.name, run_id, attempt)}"
     figures = write_gold(spark, pipeline, table, location)
     size = _size_bytes(spark, location)
+    seconds = time.monotonic() - started
     log(
         "gold_written",
         pipeline=pipeline.name,
@@ -47,9 +48,9 @@ def _make(
         engine="spark",
         rows=figures.rows,
         bytes=size,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
     )
-    return GoldResult(location, figures.rows, size, attempt, "spark")
+    return GoldResult(location, figures.rows, size, attempt, "spark", seconds)
 
 
 def _size_bytes(spark: SparkSession, location: str) -> int:

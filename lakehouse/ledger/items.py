@@ -146,6 +146,8 @@ class GoldResult:
     bytes: int
     attempt: str
     engine: str
+    seconds: float = 0.0
+    """From the start of its SELECT to the last byte stored; the rest of the engine's time is its start-up."""
 
 
 @dataclass(frozen=True)
