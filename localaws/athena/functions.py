@@ -23,7 +23,7 @@ from_base64 from_iso8601_date from_iso8601_timestamp from_unixtime from_utf8 geo
 histogram hour if is_finite is_infinite is_nan json_array_length json_extract json_extract_scalar json_format
 json_parse json_size kurtosis lag last_day_of_month last_value lead least length levenshtein_distance listagg ln
 localtimestamp log log10 log2 lower lpad ltrim map map_agg map_entries map_from_entries map_keys map_values max
-max_by md5 millisecond min min_by minute mod month now nth_value ntile nullif parse_datetime percent_rank pi pow
+max_by md5 millisecond min min_by minute mod month now nth_value ntile nullif parse_datetime percent_rank pi position pow
 power quarter radians rand random rank regexp_extract regexp_extract_all regexp_like regexp_replace regr_intercept
 regr_slope repeat replace reverse round row row_number rpad rtrim second sequence sha256 sign sin skewness slice
 split split_part split_to_map sqrt starts_with stddev stddev_pop stddev_samp strpos substr substring sum tan

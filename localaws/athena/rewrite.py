@@ -91,9 +91,7 @@ def _average(node: exp.Avg) -> exp.Expr | None:
     size = decimal_of(argument)
     if kind is not exp.DType.DECIMAL or size is None:
         return None
-    top: exp.Expr = node
-    while isinstance(top.parent, (exp.Filter, exp.Window)) and top.parent.this is top:
-        top = top.parent
+    top = _whole_aggregate(node)
     total, count = _with_aggregate(top, node, exp.Sum), _with_aggregate(top, node, exp.Count)
     average = exp.Case(
         ifs=[exp.If(this=exp.EQ(this=count, expression=exp.Literal.number(0)), true=exp.Null())],
@@ -103,6 +101,43 @@ def _average(node: exp.Avg) -> exp.Expr | None:
     result.type = node.type
     top.replace(result)
     return None
+
+
+def _whole_aggregate(node: exp.Expr) -> exp.Expr:
+    """An aggregate with its FILTER and OVER."""
+    while isinstance(node.parent, (exp.Filter, exp.Window)) and node.parent.this is node:
+        node = node.parent
+    return node
+
+
+def _map_aggregate(node: exp.Expr) -> exp.Expr | None:
+    """map_agg(k, v) is a list of entries made a map."""
+    key, value = node.expressions if isinstance(node, exp.Anonymous) else (node.this, node.expression)
+    top = _whole_aggregate(node)
+    entries = _call("list", _call("row", key.copy(), value.copy()))
+    if top is node:
+        return _call("map_from_entries", entries)
+    node.replace(entries)
+    top.replace(_call("map_from_entries", top.copy()))
+    return None
+
+
+def _quantile(node: exp.ApproxQuantile) -> exp.Expr | None:
+    """Of integers it is an integer."""
+    if kind_of(node.this) not in INTEGERS or kind_of(node) is exp.DType.ARRAY:
+        return None
+    top = _whole_aggregate(node)
+    result = _cast(exp.Round(this=top.copy()), "BIGINT")
+    top.replace(result)
+    return None
+
+
+def _slice(node: exp.ArraySlice) -> exp.Expr:
+    return _call("trino_slice", node.this, node.args["start"], node.args["end"])
+
+
+def _split_to_map(node: exp.StrToMap) -> exp.Expr:
+    return _call("split_to_map", node.this, node.args["pair_delim"], node.args["key_value_delim"])
 
 
 def _with_aggregate(top: exp.Expr, node: exp.Avg, aggregate: type[exp.Func]) -> exp.Expr:
@@ -259,9 +294,10 @@ def _format_datetime(node: exp.Anonymous) -> exp.Expr:
     return _call("strftime", value, _text(strftime_pattern(pattern.name)))
 
 
-_BY_NAME: dict[str, Callable[[exp.Anonymous], exp.Expr]] = {
+_BY_NAME: dict[str, Callable[[exp.Anonymous], exp.Expr | None]] = {
     "at_timezone": _at_timezone,
     "every": _every,
+    "map_agg": _map_aggregate,
     "format_datetime": _format_datetime,
 }
 
@@ -300,6 +336,9 @@ _RULES: tuple[tuple[type[exp.Expr], Callable[..., exp.Expr | None]], ...] = (
     (exp.GenerateSeries, _series),
     (exp.Unnest, _unnest),
     (exp.Format, _format),
+    (exp.ApproxQuantile, _quantile),
+    (exp.ArraySlice, _slice),
+    (exp.StrToMap, _split_to_map),
     (exp.Table, _table),
     (exp.Anonymous, _named),
 )

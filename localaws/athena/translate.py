@@ -1,5 +1,6 @@
 """A query in Athena's SQL becomes a query in DuckDB's, over the views of a session."""
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -9,8 +10,10 @@ from sqlglot.errors import ErrorLevel, OptimizeError, ParseError, UnsupportedErr
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
+from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena.catalog import CATALOG, Table
+from localaws.athena.cursor import words_of
 from localaws.athena.errors import InvalidRequestError, Position, QueryError, not_supported, position_of, semantic
 from localaws.athena.functions import check_functions
 from localaws.athena.rewrite import rewrite
@@ -19,6 +22,8 @@ from localaws.athena.typing import FLOATING, INSTANTS, INTEGERS, TIMESTAMPS, ann
 
 _UNRESOLVED = re.compile(r"Column '(?:.*\.)?\"?([^'\"]+)\"?' could not be resolved")
 _UNNAMED = "_unnamed_"
+_SPELLING = "spelling"
+"""Names are compared in lower case; the spelling of an alias is what a result shows."""
 _START = Position(1, 1)
 
 
@@ -33,10 +38,23 @@ class Translated:
 def parse_query(text: str) -> exp.Expr:
     """Parse one query. Raises InvalidRequestError for a text that does not parse, as StartQueryExecution does."""
     try:
-        parsed = sqlglot.parse_one(text, read="trino")
+        parsed = sqlglot.parse_one(_plain_decimals(text), read="trino")
     except ParseError as error:
         raise syntax_error(error) from error
+    for kind in parsed.find_all(exp.DataType):
+        if kind.this is exp.DType.DECIMAL and not kind.expressions:
+            kind.set("expressions", exp.DataType.build("DECIMAL(38, 0)").expressions)
     return parsed
+
+
+def _plain_decimals(text: str) -> str:
+    """`DECIMAL '1.50'` as `(1.50)`, in place: sqlglot takes it for a cast to a decimal without a scale."""
+    words = words_of(text)
+    for word, value in itertools.pairwise(words):
+        if word.text.lower() == "decimal" and value.type is TokenType.STRING:
+            length = value.end - word.start
+            text = text[: word.start] + f"({value.text})".ljust(length) + text[value.end :]
+    return text
 
 
 def syntax_error(error: ParseError) -> InvalidRequestError:
@@ -62,11 +80,10 @@ def translate(text: str, database: str, session: Session) -> Translated:
     if not isinstance(query, exp.Query):
         raise not_supported(f"statement {query.key.upper()}")
     check_functions(text, query)
-    shown = _shown_names(query)
     _mark_unnamed(query)
     schema = _register_tables(text, query, database, session)
     qualified = _qualify(text, query, schema)
-    names = tuple(_column_name(index, item, shown) for index, item in enumerate(qualified.selects))
+    names = tuple(_column_name(index, item) for index, item in enumerate(qualified.selects))
     annotated = annotate(qualified, schema)
     _check_types(text, annotated)
     try:
@@ -78,13 +95,9 @@ def translate(text: str, database: str, session: Session) -> Translated:
 
 def start_of(node: exp.Expr, text: str) -> Position:
     """Where an expression begins in the text."""
-    starts = [int(part.meta["start"]) for part in node.find_all(exp.Identifier) if "start" in part.meta]
+    named = [column.this for column in node.find_all(exp.Column)] or list(node.find_all(exp.Identifier))
+    starts = [int(part.meta["start"]) for part in named if "start" in part.meta]
     return position_of(text, min(starts)) if starts else _START
-
-
-def _shown_names(query: exp.Query) -> dict[str, str]:
-    """The spelling of the outermost aliases, by their lower-case name."""
-    return {item.alias.lower(): item.alias for item in query.selects if isinstance(item, exp.Alias)}
 
 
 def _mark_unnamed(query: exp.Query) -> None:
@@ -102,15 +115,19 @@ def _first_selects(query: exp.Query) -> list[exp.Select]:
     return [query] if isinstance(query, exp.Select) else []
 
 
-def _column_name(index: int, projection: exp.Expr, shown: dict[str, str]) -> str:
+def _column_name(index: int, projection: exp.Expr) -> str:
     name = projection.alias_or_name
-    return f"_col{index}" if name.startswith(_UNNAMED) else shown.get(name.lower(), name)
+    if name.startswith(_UNNAMED):
+        return f"_col{index}"
+    alias = projection.args.get("alias")
+    return str(alias.meta.get(_SPELLING, name)) if isinstance(alias, exp.Identifier) else name
 
 
 def _register_tables(text: str, query: exp.Query, database: str, session: Session) -> MappingSchema:
     """Register what the query reads; give the schema of it by catalog, database, table and column."""
     schema = MappingSchema(dialect="duckdb", normalize=False)
     for identifier in query.find_all(exp.Identifier):
+        identifier.meta[_SPELLING] = identifier.name
         identifier.set("this", identifier.name.lower())
     for scope in traverse_scope(query):
         for source in scope.sources.values():

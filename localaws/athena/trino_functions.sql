@@ -34,19 +34,14 @@ CREATE MACRO to_iso8601(x) AS CASE WHEN typeof(x) = 'DATE' THEN strftime(x, '%Y-
     WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE' THEN strftime(x, '%Y-%m-%dT%H:%M:%S.%gZ') ELSE strftime(x, '%Y-%m-%dT%H:%M:%S.%g') END;
 CREATE MACRO trino_at_timezone(x, z) AS timezone(z, CAST(x AS TIMESTAMPTZ));
 CREATE MACRO with_timezone(x, z) AS timezone(z, CAST(x AS TIMESTAMP));
+-- DuckDB counts the seconds in.
+CREATE MACRO millisecond(x) AS date_part('millisecond', x) % 1000;
 CREATE MACRO year_of_week(x) AS isoyear(x);
 CREATE MACRO yow(x) AS isoyear(x);
 
 -- Aggregates and collections
-CREATE MACRO map_agg(k, v) AS map(list(k), list(v));
-CREATE MACRO trino_every(x) AS bool_and(x);
+CREATE MACRO trino_slice(a, i, n) AS CASE WHEN i > 0 THEN a[i:i + n - 1] ELSE a[len(a) + i + 1:len(a) + i + n] END;
 CREATE MACRO geometric_mean(x) AS geomean(x);
-CREATE MACRO trino_subscript(a, i) AS CASE
-    WHEN i < 1 OR i > len(a) THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length')
-    ELSE a[i] END;
-CREATE MACRO trino_map_subscript(m, k) AS CASE
-    WHEN m IS NOT NULL AND NOT map_contains(m, k) THEN error('INVALID_FUNCTION_ARGUMENT: Key not present in map')
-    ELSE m[k] END;
 
 -- The text of a double as Java writes it, which is what Athena shows: 1.0E10, 1.0E-4, 0.001
 CREATE MACRO trino_digits(t) AS rtrim(ltrim(replace(split_part(t, 'e', 1), '.', ''), '0'), '0');
