@@ -94,7 +94,7 @@ def array_blocks(window: Window, line: int = 1, closing: bytes = b"") -> Iterato
             check_utf8(data[:cut], line)
             alone = split.end is not None and not some and len(stops) == 1
             some = True
-            yield from _elements(data, stops, line, alone=alone).pieces()
+            yield from _elements(data, stops, line, alone=alone).of_fair_size().pieces()
             line += data.count(b"\n", 0, cut)
         carry = data[cut:]
         if len(carry) > MAX_RECORD_BYTES and split.end is None:

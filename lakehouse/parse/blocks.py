@@ -10,7 +10,7 @@ from lakehouse.parse.reasons import FileRefusedError, Reason
 
 BLOCK_BYTES = 4 * 1024 * 1024
 MAX_RECORD_BYTES = 16 * 1024 * 1024
-"""A longer record is refused; in an array, a document or a quoted CSV value, the file is."""
+"""A longer line of NDJSON is a refused row; a longer element, document or CSV record refuses the file."""
 KEPT_BYTES = 64 * 1024
 """Of a record that is too long, this much goes to quarantine; the whole of it lies in bronze."""
 MAX_RECORDS = 32 * 1024
@@ -47,6 +47,27 @@ class Block:
         """This block in parts of at most MAX_RECORDS records."""
         for start in range(0, len(self), MAX_RECORDS):
             yield self.slice(start, start + MAX_RECORDS)
+
+    def oversized(self) -> Positions:
+        """Indices of the records longer than MAX_RECORD_BYTES."""
+        return np.flatnonzero(self.ends - self.starts > MAX_RECORD_BYTES)
+
+    def of_fair_size(self) -> "Block":
+        """This block.
+
+        Raises:
+            FileRefusedError: it holds an oversized record.
+        """
+        if len(self.oversized()):
+            line = self.lines[self.oversized()[0]]
+            raise FileRefusedError(Reason.OVERSIZED_RECORD, found=f"line {line}", expected=f"{MAX_RECORD_BYTES:,}")
+        return self
+
+    def begun(self, index: int) -> "Block":
+        """One oversized record, cut."""
+        start = self.starts[index]
+        head = self.data[start : start + KEPT_BYTES]
+        return Block(head, np.array([0]), np.array([len(head)]), self.lines[index : index + 1], cut=True)
 
 
 def newlines(data: bytes) -> Positions:

@@ -35,7 +35,7 @@ def csv_blocks(window: Window) -> Iterator[Block]:
         cut = int(ends[-1]) + 1 if len(ends) else 0
         if cut:
             check_utf8(data[:cut], line)
-            yield from _block(data, ends, line).pieces()
+            yield from _block(data, ends, line).of_fair_size().pieces()
             line += data.count(b"\n", 0, cut)
         carry = data[cut:]
         if not more and carry:

@@ -45,6 +45,8 @@ class JsonRows:
         if self._layout.dataset.unknown_columns == "ignore":
             # What the reader skips it does not check: duplicates, nesting, NaN.
             raise NotFastError
+        if np.any(block.ends <= block.starts):
+            raise NotFastError
         data, array = _stretch(block)
         starts, ends = block.starts - block.starts[0], block.ends - block.starts[0]
         if np.any(array[starts] != OPEN_BRACE) or np.any(array[ends - 1] != CLOSE_BRACE):

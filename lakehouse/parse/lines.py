@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lakehouse.parse.blocks import BLOCK_BYTES, KEPT_BYTES, MAX_RECORD_BYTES, Block, Positions, check_utf8, newlines
+from lakehouse.parse.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, Block, Positions, check_utf8, newlines
 from lakehouse.parse.formats import WHITE_SPACE
 from lakehouse.parse.reasons import FileRefusedError, Reason
 from lakehouse.parse.source import Window
@@ -24,22 +24,32 @@ def line_blocks(window: Window) -> Iterator[Block]:
     """
     carry, line = b"", 1
     while data := window.pull(BLOCK_BYTES):
-        data = carry + data
+        data = carry + data if carry else data
         cut = data.rfind(b"\n") + 1
-        carry = data[cut:]
+        data, carry = data[:cut], data[cut:]
         if cut:
-            yield from _block(data[:cut], line).pieces()
-            line += data.count(b"\n", 0, cut)
+            breaks = newlines(data)
+            yield from _pieces(_block(data, breaks, line))
+            line += len(breaks)
         if len(carry) > MAX_RECORD_BYTES:
-            head = carry[:KEPT_BYTES]
+            yield Block(carry, np.array([0]), np.array([len(carry)]), np.array([line])).begun(0)
             carry = _after_line(window)
-            yield Block(head, np.array([0]), np.array([len(head)]), np.array([line]), cut=True)
             line += 1
     if carry:
         last = carry.rfind(b"\n") + 1
         if is_open(carry[last:]):
             raise FileRefusedError(Reason.TRUNCATED_JSON, found=f"the value in line {line + carry.count(NEWLINE_BYTE)}")
-        yield from _block(carry, line).pieces()
+        yield from _pieces(_block(carry, newlines(carry), line))
+
+
+def _pieces(block: Block) -> Iterator[Block]:
+    """The block in handy parts; an oversized record is one of its own."""
+    done = 0
+    for index in block.oversized().tolist():
+        yield from block.slice(done, index).pieces()
+        yield block.begun(index)
+        done = index + 1
+    yield from block.slice(done, len(block)).pieces()
 
 
 def is_open(record: bytes) -> bool:
@@ -57,9 +67,8 @@ def _after_line(window: Window) -> bytes:
     return b""
 
 
-def _block(data: bytes, line: int) -> Block:
+def _block(data: bytes, breaks: Positions, line: int) -> Block:
     check_utf8(data, line)
-    breaks = newlines(data)
     starts = np.concatenate(([0], breaks + 1))
     ends = np.concatenate((breaks, [len(data)]))
     lines = np.arange(line, line + len(starts))

@@ -92,14 +92,16 @@ class Window:
 
     def __init__(self, chunks: Iterator[bytes], max_bytes: int) -> None:
         self._chunks = chunks
-        self._ready = bytearray()
+        self._ready: list[bytes] = []
+        self._ready_bytes = 0
         self._max_bytes = max_bytes
         self._bytes = 0
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes without taking them; fewer only at the end."""
-        self._fill(size)
-        return bytes(self._ready[:size])
+        data = self._taken(size)
+        self._put_back(data)
+        return data[:size]
 
     def pull(self, size: int) -> bytes:
         """Take the next `size` bytes; fewer only at the end.
@@ -107,17 +109,25 @@ class Window:
         Raises:
             FileRefusedError: the content is longer than the contract's limit, or no valid gzip.
         """
-        self._fill(size)
-        data = bytes(memoryview(self._ready)[:size])
-        del self._ready[:size]
-        return data
+        data = self._taken(size)
+        self._put_back(data[size:])
+        return data[:size]
 
-    def _fill(self, size: int) -> None:
-        while len(self._ready) < size:
+    def _taken(self, size: int) -> bytes:
+        """All bytes at hand, at least `size` but at the end."""
+        while self._ready_bytes < size:
             chunk = next(self._chunks, None)
             if chunk is None:
-                return
+                break
             self._bytes += len(chunk)
             if self._bytes > self._max_bytes:
                 raise FileRefusedError(Reason.EXPANDS_BEYOND_LIMIT, expected=f"{self._max_bytes:,}")
-            self._ready += chunk
+            self._ready.append(chunk)
+            self._ready_bytes += len(chunk)
+        data = b"".join(self._ready)
+        self._ready, self._ready_bytes = [], 0
+        return data
+
+    def _put_back(self, data: bytes) -> None:
+        if data:
+            self._ready, self._ready_bytes = [data], len(data)

@@ -1,0 +1,239 @@
+"""Both ways of reading give the same rows and the same refusals, whatever the input."""
+
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lakehouse.contract.load import load_pipeline
+from lakehouse.parse import rows as rows_module
+from lakehouse.parse.layout import layout_of
+from lakehouse.parse.reasons import FileRefusedError
+from lakehouse.parse.records import open_records
+from lakehouse.parse.rows import parse_block
+from lakehouse.parse.source import Source
+
+PIPELINE = load_pipeline(Path(__file__).parent / "pipelines" / "kinds")
+LAYOUTS = {dataset.name: layout_of(dataset) for dataset in PIPELINE.datasets}
+NUMBERS = [
+    *("0", "-0", "7", "-7", "007", "+5", "5.", ".5", "1.0", "1.50", "1.005", "1.500", "12.34", "-0.00", "0.001", "1E2"),
+    *("1e2", "1E-2", "1E+2", "10E-3", "1e400", "1e-400", "4.9e-324", "2147483647", "2147483648", "-2147483649"),
+    *("9007199254740993", "9223372036854775807", "9223372036854775808", "9999999999.99", "99999999999.99", "1e10"),
+    *(
+        "1e999999999999999999999",
+        "0e999999999999999999999",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "nan",
+        "Inf",
+        "0x10",
+        "1_000",
+    ),
+    *(
+        "1,5",
+        " 5",
+        "5 ",
+        "1.7976931348623157e308",
+        "1.7976931348623159e308",
+        "123456789012345678901234567890.1234567891",
+    ),
+]
+TIMES = [
+    *("2026-01-31", "2026/01/31", "2026-02-29", "2024-02-29", "2026-13-01", "2026-1-1", "1999-12-31", "2100-01-01"),
+    *("0000-01-01", "0001-01-01", "9999-12-31", "20260131", "2026-01-31T10:11:12", "2026-01-31T10:11:12Z", "10:30"),
+    *(
+        "2026-01-31T10:11:12.5",
+        "2026-01-31T10:11:12.123456",
+        "2026-01-31T10:11:12.1234567",
+        "2026-01-31T10:11:12.5+05:30",
+    ),
+    *("2026-01-31T10:11:12+05:30", "2026-01-31T10:11:12-05:30", "2026-01-31T10:11:12+0530", "2026-01-31T10:11:12+05"),
+    *("2026-01-31T24:00:00", "2026-01-31T23:59:60", "2026-01-31T10:11", "2026-01-31 10:11:12", "2026-01-31t10:11:12z"),
+    *(
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "9999-12-31T23:59:59.999999",
+        "1969-12-31T23:59:59.999999",
+    ),
+    *("2026-01-31T10:11:12+24:00", "2026-01-31T10:11:12-00:00", "1769868672", "1769868672000", "2026-01-31T10:11:12 Z"),
+    *(
+        "2100-01-01T00:00:00",
+        "2099-12-31T23:59:59.999999",
+        "2000-01-01T00:00:00",
+        "1999-12-31T23:59:59.999999",
+        "99999",
+    ),
+]
+TEXTS = [
+    *("", " ", "red", "green", "Red", "a", "0123456789", "01234567890", "ü" * 10, "ü" * 11, "😀" * 10, "a b", "r1\n"),
+    *("true", "false", "True", "null", "$1,234.56", "$1234.56", "$1,23.45", "$0.10", "-$5.00", "$ 5.00", "$1,234.567"),
+    *(
+        "1,234.56",
+        "$1234,567.00",
+        "$.50",
+        "$01.00",
+        "€5.00",
+        "line\u2028end",
+        "\u00a05",
+        "٣",
+        "x\x00y",
+        "\x7f",
+        "tab\t",
+    ),
+]
+PLAIN = st.sampled_from(NUMBERS + TIMES + TEXTS)
+JSON_TOKENS = [
+    *('"\\u0000"', '"\\ud800"', '"\\udc00"', '"\\ud83d\\ude00"', '"\\udc00\\ud800"', '"a\nb"', '"\t"', '"\\x"'),
+    *('"\\u00e9"', '"\\/"', '"a\\"b"', '"\\\\"', "{}", "[]", '{"id":1}', "[[1]]", "null", "true", "false", "True"),
+    *("'a'", '"open', "", "//c", "[" * 70 + "]" * 70, '"\\u00', '{"a":1,"a":2}', "tru", '"\\u0072ed"', "1 2"),
+]
+JSON_RAW = st.sampled_from(JSON_TOKENS)
+JSON_VALUE = st.one_of(PLAIN.map(lambda text: json.dumps(text, ensure_ascii=False)), PLAIN, JSON_RAW)
+NAMES = [field.name for field in LAYOUTS["rows"].fields]
+ODD_NAMES = ['"ID"', '"\\u0069d"', '"n "', '"unknown"', '"id"', '"n"', "id", '""']
+
+
+def _good(draw: st.DrawFn, number: int) -> dict[str, str]:
+    values = {"id": f'"r{number}"', "n": "1", "big": "2", "price": "3.50", "exact": '"4.5"', "cost": '"$5.00"'}
+    values |= {"ratio": "0.5", "ok": "true", "day": '"2026-01-31"', "slash": '"2026/01/31"', "name": '"x"'}
+    values |= {"signup": '"2026-01-31T10:11:12"', "at": '"2026-01-31T10:11:12Z"', "colour": '"red"'}
+    for name in draw(st.lists(st.sampled_from(NAMES[1:]), max_size=4)):
+        values.pop(name, None)
+    return values
+
+
+@st.composite
+def json_records(draw: st.DrawFn) -> str:
+    """A JSON object, right or wrong in up to three places."""
+    values = [(f'"{name}"', value) for name, value in _good(draw, draw(st.integers(0, 99))).items()]
+    for _ in range(draw(st.integers(0, 2))):
+        place = draw(st.integers(0, len(values) - 1))
+        values[place] = (values[place][0], draw(JSON_VALUE))
+    if draw(st.integers(0, 9)) == 0:
+        values.insert(draw(st.integers(0, len(values))), (draw(st.sampled_from(ODD_NAMES)), draw(JSON_VALUE)))
+    space = draw(st.sampled_from(["", "", " ", "\t", "\r"]))
+    text = "{" + f",{space}".join(f"{name}:{space}{value}" for name, value in values) + "}"
+    if draw(st.integers(0, 5)) == 0:
+        start = draw(st.integers(0, len(text)))
+        inserted = draw(
+            st.sampled_from(["", "}", "{", '"', ",", "\n", "\r", " ", '{"id":"r1"}', "\x00", "x", "\ufeff", "\\"])
+        )
+        text = text[:start] + inserted + text[start + draw(st.integers(0, 3)) :]
+    return text
+
+
+@st.composite
+def ndjson(draw: st.DrawFn) -> bytes:
+    """An NDJSON file of a few records."""
+    ends = st.sampled_from(["\n", "\n", "\n", "\r\n", " \n", "\n\n", "\n \n", "", "\r", "\u2028"])
+    records = draw(st.lists(json_records(), min_size=1, max_size=6))
+    return "".join(record + draw(ends) for record in records).encode()
+
+
+@st.composite
+def json_arrays(draw: st.DrawFn) -> bytes:
+    """A JSON array of a few elements."""
+    between = st.sampled_from([",", ",\n", "\n,\n  ", ",,", "", " , "])
+    records = draw(st.lists(json_records(), min_size=1, max_size=6))
+    body = records[0] + "".join(draw(between) + record for record in records[1:])
+    return ("[" + body + draw(st.sampled_from(["]", "\n]\n", ",]", "", "]]", "] x"]))).encode()
+
+
+CSV_RAW = st.sampled_from(
+    ['""', '"a"', '"a""b"', 'a"b', '"a"b', '"a', "a,b", '"a,b"', '"a\nb"', '"a\r\nb"', "a\rb", "", '"r7"']
+)
+
+
+@st.composite
+def csv_files(draw: st.DrawFn) -> bytes:
+    """A CSV file with some of the columns, in any order."""
+    names = draw(st.permutations(["id", *draw(st.lists(st.sampled_from(NAMES[1:]), max_size=4, unique=True))]))
+    lines = [",".join(names)]
+    for number in range(draw(st.integers(1, 6))):
+        good = _good(draw, number)
+        values = [good.get(name, "").strip('"') for name in names]
+        for _ in range(draw(st.integers(0, 2))):
+            values[draw(st.integers(0, len(values) - 1))] = draw(st.one_of(PLAIN, CSV_RAW))
+        lines.append(",".join(values) + draw(st.sampled_from(["", "", "", "", ",", " "])))
+    end = draw(st.sampled_from(["\n", "\r\n", "\n\n"]))
+    return (end.join(lines) + draw(st.sampled_from(["", end]))).encode()
+
+
+def _both(data: bytes, key: str, dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "EXACT_RECORDS", 1)
+    assert _outcome(data, key, dataset, fast=True) == _outcome(data, key, dataset, fast=False)
+
+
+def _outcome(data: bytes, key: str, dataset: str, *, fast: bool) -> object:
+    layout = LAYOUTS[dataset]
+    rows, refused, first = [], [], 0
+    try:
+        blocks, reader = open_records(Source(io.BytesIO(data)), key, layout)
+        for block in blocks:
+            parsed = parse_block(layout, reader, block, first, fast=fast)
+            rows += parsed.rows
+            refused += parsed.refused
+            first += len(block)
+    except FileRefusedError as error:
+        return error.message
+    table = pa.Table.from_batches(rows, layout.schema)
+    table.validate(full=True)
+    assert table.num_rows + len(refused) == first
+    return table.to_pylist(), refused
+
+
+SETTINGS = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@SETTINGS
+@given(ndjson())
+def test_ndjson(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    _both(data, "rows.ndjson", "rows", monkeypatch)
+
+
+@SETTINGS
+@given(json_arrays())
+def test_json_arrays(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    _both(data, "rows.json", "rows", monkeypatch)
+
+
+@SETTINGS
+@given(csv_files())
+def test_csv(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    _both(data, "rows.csv", "rows", monkeypatch)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_in_every_column(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    plain = NUMBERS + TIMES + TEXTS
+    wholes = [*plain, *(json.dumps(text, ensure_ascii=False) for text in plain), *JSON_TOKENS]
+    identity = "" if name == "id" else '"id":"r1",'
+    records = [f'{{{identity}"{name}":{value}}}\n' for value in wholes]
+    _both("".join(records).encode(), "rows.ndjson", "rows", monkeypatch)
+    header, identity = ("id", "") if name == "id" else (f"id,{name}", "r1,")
+    for quote in ("", '"'):
+        lines = [f"{identity}{quote}{value}{quote}\n" for value in plain]
+        _both(f"{header}\n{''.join(lines)}".encode(), "rows.csv", "rows", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("key", "data"),
+    [
+        (
+            "rows.ndjson",
+            b'{"id":"r1","n":1,"price":1.5,"day":"2026-01-31","at":"2026-01-31T10:11:12Z"}\r\n\n{"id":"r2"}\n',
+        ),
+        ("rows.json", b'[\n  {"id": "r1",\n   "price": 1.5, "cost": "$5.00"},\n  {"id": "r2"}\n]\n'),
+        ("rows.csv", b'price,id,name\r\n1.50,r1,"a\r\n""b"""\r\n,r2,\r\n'),
+    ],
+)
+def test_good_records_go_the_fast_way(key: str, data: bytes) -> None:
+    blocks, reader = open_records(Source(io.BytesIO(data)), key, LAYOUTS["rows"])
+    assert [reader.fast(block).num_rows for block in blocks] == [2]
