@@ -25,7 +25,6 @@ from lakehouse.events import ObjectCreated
 from lakehouse.gate import decide, objects
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
-from lakehouse.gate.stream import open_version
 from lakehouse.ledger.items import BatchState, FileRecord, SlotState, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
@@ -138,7 +137,7 @@ class Gate:
         """The judgement of a version; its files exist only inside."""
 
         def reopen() -> AbstractContextManager[BinaryIO]:
-            return open_version(self.s3, self.settings.bucket, place.key, version.version_id, version.bytes)
+            return objects.open_version(self.s3, self.settings.bucket, version)
 
         with tempfile.TemporaryDirectory(prefix="gate-") as folder, reopen() as stream:
             if unknown is None:

@@ -1,11 +1,12 @@
 """What the gate does in the lake bucket: look at bronze, store silver files and quarantine. Bronze is only read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -63,6 +64,18 @@ def _newest_below_marker(s3: "S3Client", bucket: str, key: str) -> ObjectVersion
             modified_at = found["LastModified"].astimezone(UTC).isoformat(timespec="seconds")
             return ObjectVersion(key, found["VersionId"], found["ETag"], found["Size"], modified_at)
     return None
+
+
+@contextmanager
+def open_version(s3: "S3Client", bucket: str, version: ObjectVersion) -> Iterator[BinaryIO]:
+    """One version's bytes, read forward only, as they come.
+
+    Raises, when read:
+        botocore's BotoCoreError: the connection broke, or brought other bytes than S3 announced.
+    """
+    body = s3.get_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)["Body"]
+    with closing(body):
+        yield cast(BinaryIO, body)
 
 
 def store_once(s3: "S3Client", bucket: str, key: str, path: Path) -> int:

@@ -63,7 +63,7 @@ class World:
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self.sqs.set_queue_attributes(QueueUrl=self.mailbox, Attributes={"Policy": policy})
         self.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
-        credentials = self._assume("gate")
+        credentials = self.credentials("gate")
         self.session = boto3.Session(
             credentials["AccessKeyId"],
             credentials["SecretAccessKey"],
@@ -165,7 +165,8 @@ class World:
             trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
             return iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
 
-    def _assume(self, who: str) -> dict[str, str]:
+    def credentials(self, who: str) -> dict[str, str]:
+        """Credentials of a role with the rights of `iam/<who>.json`."""
         iam = self.aws.client("iam")
         arn = self._role(who)
         iam.put_role_policy(RoleName=arn.rsplit("/", 1)[-1], PolicyName=who, PolicyDocument=self.policy(who))
