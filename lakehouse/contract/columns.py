@@ -11,6 +11,8 @@ from lakehouse.contract.types import ColumnType, column_type
 DATE_FORMATS = ("yyyy-MM-dd", "yyyy/MM/dd", "iso_timestamp")
 FORMATS = {"date": DATE_FORMATS, "timestamp": ("iso_timestamp",), "decimal": ("text",)}
 DEFAULT_FORMATS = {"date": "yyyy-MM-dd", "timestamp": "iso_timestamp"}
+NUMBERS = {"int": Decimal(2**31), "long": Decimal(2**63), "double": Decimal("1e308"), "decimal": Decimal("1e38")}
+"""Types that take limits, and what these must be smaller than."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 BEYOND_RE2 = re.compile(r"\(\?(?:=|!|<|P=|\()|\\[1-9]")
 """Look-around and back-references: the engine that checks a whole column at once does not know them."""
@@ -67,7 +69,7 @@ def _column(fields: Fields) -> Column:
 def _format(fields: Fields, kind: ColumnType) -> str | None:
     if kind.name not in FORMATS:
         if fields.optional("format", str, "a text") is not None:
-            fields.fail("format", f"found on a {kind.name} column, expected only on {', '.join(FORMATS)}")
+            fields.fail("format", f"found on type {kind.name}, expected only on {', '.join(FORMATS)}")
         return None
     given = fields.optional("format", str, "a text")
     if given is not None and given not in FORMATS[kind.name]:
@@ -79,26 +81,34 @@ def _check_rules(fields: Fields, column: Column, kind: ColumnType) -> None:
     """Rules must make sense for the type."""
     for rule, given in (("values", column.values), ("pattern", column.pattern)):
         if given and kind.name != "string":
-            fields.fail(rule, f"found on a {kind.name} column, expected only on string")
+            fields.fail(rule, f"found on type {kind.name}, expected only on string")
     if column.pattern is not None:
         _check_pattern(fields, column.pattern)
     if column.currency_text and kind.name != "decimal":
-        fields.fail("currency_text", f"found on a {kind.name} column, expected only on decimal(p,s)")
-    expected = {"date": date, "timestamp": date, "int": Decimal, "long": Decimal, "double": Decimal, "decimal": Decimal}
+        fields.fail("currency_text", f"found on type {kind.name}, expected only on decimal(p,s)")
     for name, limit in (("min", column.min), ("max", column.max)):
-        if limit is None:
-            continue
-        if kind.name not in expected:
-            fields.fail(name, f"found on a {kind.name} column, expected only on numbers, dates and timestamps")
-        if not isinstance(limit, expected[kind.name]):
-            wanted = "a date as yyyy-MM-dd" if expected[kind.name] is date else "a number"
-            fields.fail(name, f"found '{limit}', expected {wanted}")
-        if isinstance(limit, Decimal) and kind.name in ("int", "long") and limit != limit.to_integral_value():
-            fields.fail(name, f"found '{limit}', expected a whole number")
-        if isinstance(limit, Decimal) and kind.name == "decimal" and -limit.as_tuple().exponent > kind.scale:  # type: ignore[operator]
-            fields.fail(name, f"found '{limit}', expected at most {kind.scale} decimals")
+        if limit is not None:
+            _check_limit(fields, kind, name, limit)
     if column.min is not None and column.max is not None and column.min > column.max:  # type: ignore[operator]
         fields.fail("min", f"found '{column.min}', expected at most max, '{column.max}'")
+
+
+def _check_limit(fields: Fields, kind: ColumnType, name: str, limit: Decimal | date) -> None:
+    """A limit is a date or a number as the type has it, and fits the type."""
+    if kind.name in ("date", "timestamp"):
+        if not isinstance(limit, date):
+            fields.fail(name, f"found '{limit}', expected a date as yyyy-MM-dd")
+        return
+    if kind.name not in NUMBERS:
+        fields.fail(name, f"found on type {kind.name}, expected only on numbers, dates and timestamps")
+    if not isinstance(limit, Decimal):
+        fields.fail(name, f"found '{limit}', expected a number")
+    scale = kind.scale
+    if kind.name != "double" and limit != round(limit, scale):
+        fields.fail(name, f"found '{limit}', expected {f'at most {scale} decimals' if scale else 'a whole number'}")
+    bound = Decimal(10) ** (kind.precision - scale) if kind.name == "decimal" else NUMBERS[kind.name]
+    if abs(limit) >= bound:
+        fields.fail(name, f"found '{limit}', expected a number that fits {kind.name}")
 
 
 def _check_pattern(fields: Fields, pattern: str) -> None:
