@@ -2,23 +2,35 @@
 
 from pathlib import Path
 
-from localaws import athena, glue_jobs, stepfunctions, transport, users
+from localaws import athena, catalog, cloudformation, glue_jobs, lambdas, saving, stepfunctions, transport, users
 
 
 def install(endpoint_url: str, state_dir: Path) -> None:
     """Install all hooks. `state_dir` is where they may keep files."""
     users.close_root_holes()
     transport.install()
+    saving.install()
+    lambdas.install()
     glue_jobs.install(endpoint_url, state_dir / "jobs")
     stepfunctions.install(endpoint_url)
+    catalog.install()
+    cloudformation.install()
     athena.install()
 
 
+def after_start(unclean_stop: bool) -> None:
+    """Put right what a former server left behind. Call once all saved state is loaded."""
+    glue_jobs.close_lost_runs()
+    if unclean_stop:
+        cloudformation.adopt_left_over_buckets()
+
+
 def shut_down() -> None:
-    """End what the hooks started: jobs, workers."""
+    """End what the hooks started: first jobs, then workers."""
     glue_jobs.end_all()
+    lambdas.end_all()
 
 
 def saved_cleanly() -> bool:
     """Whether the last save of all state succeeded."""
-    return True
+    return saving.succeeded()

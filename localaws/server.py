@@ -43,6 +43,8 @@ class EmbeddedAws:
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self.stopped_cleanly = False
+        """After the end: all state was saved."""
 
     @property
     def endpoint_url(self) -> str:
@@ -61,14 +63,15 @@ class EmbeddedAws:
             self.state.acquire()
             undo.callback(self.state.release, clean=False)
             emulator.prepare_environment(self.state.path, self.port)
-            from localaws.extensions import install  # imports ministack, which reads the environment
+            from localaws import extensions  # imports ministack, which reads the environment
 
-            install(self.endpoint_url, self.state.path)
+            extensions.install(self.endpoint_url, self.state.path)
             undo.callback(self.stop)
             self._thread = threading.Thread(target=self._serve, args=(listener,), name="embedded-aws", daemon=True)
             self._thread.start()
             if not self._ready.wait(_START_SECONDS) or self._failure:
-                raise LocalAwsError(f"The embedded AWS did not start; see {self.state.path}/log") from self._failure
+                raise self._why_not() from self._failure
+            extensions.after_start(self.unclean_stop)
             self.keys = ensure_users(self.endpoint_url, self.region, self.state.path / "credentials")
             undo.pop_all()
         return self
@@ -88,7 +91,8 @@ class EmbeddedAws:
         with contextlib.suppress(RuntimeError):  # the loop ended by itself
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(_STOP_SECONDS)
-        self.state.release(clean=not self._thread.is_alive() and saved_cleanly())
+        self.stopped_cleanly = not self._thread.is_alive() and saved_cleanly()
+        self.state.release(clean=self.stopped_cleanly)
         self._thread = None
 
     def session(self, user: str = "admin") -> boto3.Session:
@@ -101,6 +105,11 @@ class EmbeddedAws:
         config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2, "mode": "standard"})
         session: Any = self.session(user)  # boto3's stubs know each service by a literal name only
         return session.client(service, endpoint_url=self.endpoint_url, config=config)
+
+    def _why_not(self) -> LocalAwsError:
+        if isinstance(self._failure, LocalAwsError):
+            return self._failure
+        return LocalAwsError(f"The embedded AWS did not start ({self._failure!r}); its log is in {self.state.path}/log")
 
     def _serve(self, listener: socket.socket) -> None:
         try:

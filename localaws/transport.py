@@ -4,14 +4,14 @@ AWS is reached by HTTPS, and the lake's policies deny everything else (`aws:Secu
 to protect and no certificate to trust, so the answer to that question is the one that AWS would give.
 """
 
+from ministack import app
 from ministack.core import iam_evaluator
 
 
 def install() -> None:
     """Let every request's origin be remembered as secure."""
-    pin = iam_evaluator.pin_request_origin
+    app.pin_request_origin = _pin_as_secure
 
-    def pin_as_secure(source_ip: str, secure_transport: bool) -> None:
-        pin(source_ip, True)
 
-    iam_evaluator.pin_request_origin = pin_as_secure
+def _pin_as_secure(source_ip: str, secure_transport: bool) -> None:
+    iam_evaluator.pin_request_origin(source_ip, True)

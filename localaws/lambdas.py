@@ -1,0 +1,130 @@
+"""Lambda functions that see what AWS would show them, and whose errors have names.
+
+*ministack*: a worker inherits the whole environment of the server (credentials files, profiles, PYTHONPATH of whoever
+started it); every exception of a handler is a `Runtime.HandlerError`; workers outlive a server that stops.
+*AWS*: a function gets its own variables and the runtime's; an invocation's error carries the exception's class name and
+stack trace, which Step Functions matches in `Retry` and `Catch`.
+*Here*: as on AWS. Third-party packages come from the virtual environment, where AWS has layers; the function's own code
+only from its zip. When the server stops, running invocations may end, then all workers do.
+"""
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+Result = dict[str, Any]
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+_REPORT = 'json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()})'
+_FULL_REPORT = (
+    'json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc(), "type": type(e).__name__, '
+    '"stack": traceback.format_tb(e.__traceback__)})'
+)
+
+_local = threading.local()
+_stopping = threading.Event()
+
+_spawn, _invoke = lambda_runtime.Worker._spawn, lambda_runtime.Worker.invoke
+_execute_warm, _poll_sqs = lambda_svc._execute_function_warm, lambda_svc._poll_sqs
+
+
+def install() -> None:
+    """Put our own functions in the place of ministack's.
+
+    Raises:
+        RuntimeError: ministack's worker script is not the one that this hook was written for.
+    """
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if script.count(_REPORT) != 1:
+        raise RuntimeError("ministack's Lambda worker has changed: localaws.lambdas must be adapted to it")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_REPORT, _FULL_REPORT)
+    lambda_runtime.subprocess = _Subprocess()
+    lambda_runtime.Worker._spawn, lambda_runtime.Worker.invoke = spawn, invoke
+    lambda_svc._execute_function_warm, lambda_svc._poll_sqs = execute_warm, poll_sqs
+
+
+def end_all(seconds: float = 10) -> None:
+    """Take no more messages, let running invocations end for so long, then end every worker."""
+    _stopping.set()
+    deadline = time.monotonic() + seconds
+    while lambda_runtime.workers_in_use() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    lambda_runtime.reset()
+
+
+def poll_sqs() -> bool:
+    """Look for messages of event source mappings, unless the server stops."""
+    return False if _stopping.is_set() else bool(_poll_sqs())
+
+
+def spawn(worker: Any) -> None:
+    """Start a worker's process with the environment of its function alone."""
+    _local.variables = worker.config.get("Environment", {}).get("Variables", {})
+    try:
+        _spawn(worker)
+    finally:
+        _local.variables = {}
+
+
+def invoke(worker: Any, event: Any, request_id: str, **options: Any) -> Result:
+    """Run one invocation, remembering how it failed."""
+    result: Result = _invoke(worker, event, request_id, **options)
+    _local.result, _local.request_id = result, request_id
+    return result
+
+
+def execute_warm(function: Any, event: Any, request_id: str) -> Result:
+    """Run one invocation; an error body as AWS writes it: errorMessage, errorType, requestId, stackTrace."""
+    _local.result = {}
+    answer: Result = _execute_warm(function, event, request_id)
+    failure: Result = _local.result
+    if answer.get("error") and failure.get("type"):
+        answer["body"] = {
+            "errorMessage": failure["error"],
+            "errorType": failure["type"],
+            "requestId": _local.request_id,
+            "stackTrace": failure["stack"],
+        }
+    return answer
+
+
+def function_environment(given: dict[str, str], variables: dict[str, str], task_root: Path) -> dict[str, str]:
+    """Of what ministack would give a worker: the function's own variables, the runtime's, and the system's paths."""
+    inherited = {
+        name
+        for name, value in given.items()
+        if os.environ.get(name) == value and name not in variables and name not in _PASSED_ON
+    }
+    env = {name: value for name, value in given.items() if name not in inherited}
+    scratch = task_root.parent / "tmp"
+    scratch.mkdir(exist_ok=True)
+    return {"TZ": ":UTC", "PYTHONUNBUFFERED": "1", **env, "TMPDIR": str(scratch), "HOME": str(scratch)}
+
+
+class _Subprocess:
+    """The subprocess module as ministack's Lambda runtime sees it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(subprocess, name)
+
+    def Popen(self, command: Any, **options: Any) -> Any:  # noqa: N802 (the module's own name)
+        options["env"] = function_environment(options["env"], _local.variables, Path(options["cwd"]))
+        return _WorkerProcess(command, **options)
+
+
+class _WorkerProcess(subprocess.Popen[str]):
+    """A worker's process that closes its pipes when it is let go of; ministack leaves them to the garbage collector."""
+
+    def __del__(self, *arguments: Any, **options: Any) -> None:
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # the process is gone, what was not yet written with it
+                    pipe.close()
+        super().__del__(*arguments, **options)

@@ -1,0 +1,91 @@
+"""Lambda functions see what AWS would show them, and their errors have names."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+from glue_job import make_role
+from test_localaws_cloudformation import LAMBDA_TRUST, code
+from workflow import execute, make_machine
+
+from localaws import EmbeddedAws
+
+
+def make_function(aws: EmbeddedAws, name: str, text: str, *statements: dict[str, Any], **settings: Any) -> str:
+    """A function with a role of its own; its name."""
+    role = make_role(aws, f"{name}-role", *statements, trust=LAMBDA_TRUST)
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        Role=role,
+        Runtime="python3.11",
+        Handler="f.handler",
+        Code={"ZipFile": code(text)},
+        **settings,
+    )
+    return name
+
+
+def invoke(aws: EmbeddedAws, name: str, event: object = None) -> dict[str, Any]:
+    """The answer of one synchronous invocation."""
+    answer = aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    return {"error": answer.get("FunctionError"), "payload": json.loads(answer["Payload"].read())}
+
+
+def test_a_function_sees_its_own_variables_and_none_of_the_servers(
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/of/the/developer")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/of/the/developer")
+    text = "import os, sys\ndef handler(event, context): return {'env': dict(os.environ), 'path': sys.path}"
+    settings = {"Environment": {"Variables": {"MINE": "1"}}}
+    make_function(aws, "sees", text, **settings)
+    seen = invoke(aws, "sees")["payload"]
+    env = seen["env"]
+    assert (env["MINE"], env["AWS_LAMBDA_FUNCTION_NAME"], env["AWS_REGION"]) == ("1", "sees", aws.region)
+    assert env["AWS_ENDPOINT_URL"] == aws.endpoint_url
+    assert "PYTHONPATH" not in env
+    assert "AWS_SHARED_CREDENTIALS_FILE" not in env
+    assert "S3_DATA_DIR" not in env
+    assert os.getcwd() not in seen["path"]
+
+
+def test_a_handlers_error_carries_its_class_and_stack(aws: EmbeddedAws) -> None:
+    text = "class Late(Exception): ...\ndef handler(event, context):\n    raise Late('by a day')"
+    make_function(aws, "late", text)
+    answer = invoke(aws, "late")
+    assert answer["error"] == "Unhandled"
+    payload = answer["payload"]
+    assert (payload["errorType"], payload["errorMessage"]) == ("Late", "by a day")
+    assert "f.py" in payload["stackTrace"][-1]
+    assert payload["requestId"]
+
+
+def test_step_functions_catches_a_handlers_error_by_its_class(aws: EmbeddedAws) -> None:
+    make_function(aws, "picky", "class Late(Exception): ...\ndef handler(event, context):\n    raise Late('by a day')")
+    arn = f"arn:aws:lambda:{aws.region}:{aws.account_id}:function:picky"
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": arn, "Payload.$": "$"},
+        "Catch": [{"ErrorEquals": ["Late"], "ResultPath": "$.error", "Next": "Caught"}],
+        "End": True,
+    }
+    states = {"Task": task, "Caught": {"Type": "Pass", "End": True}}
+    allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn}
+    done = execute(aws, make_machine(aws, "catches", states, allow), input="{}")
+    caught = json.loads(done["output"])["error"]
+    assert (done["status"], caught["Error"], json.loads(caught["Cause"])["errorMessage"]) == (
+        "SUCCEEDED",
+        "Late",
+        "by a day",
+    )
+
+
+def test_a_state_machine_without_permission_cannot_invoke(aws: EmbeddedAws) -> None:
+    make_function(aws, "closed", "def handler(event, context): return 1")
+    arn = f"arn:aws:lambda:{aws.region}:{aws.account_id}:function:closed"
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": arn}}
+    done = execute(aws, make_machine(aws, "may-not", {"Task": {**task, "End": True}}), input="{}")
+    assert (done["status"], done["error"]) == ("FAILED", "Lambda.AWSLambdaException")
+    assert f"is not authorized to perform: lambda:InvokeFunction on resource: {arn}" in done["cause"]
