@@ -104,7 +104,7 @@ def _check_limit(fields: Fields, kind: ColumnType, name: str, limit: Decimal | d
     if not isinstance(limit, Decimal):
         fields.fail(name, f"found '{limit}', expected a number")
     scale = kind.scale
-    if kind.name != "double" and limit != round(limit, scale):
+    if kind.name != "double" and limit.as_tuple().exponent < -scale:  # type: ignore[operator]
         fields.fail(name, f"found '{limit}', expected {f'at most {scale} decimals' if scale else 'a whole number'}")
     bound = Decimal(10) ** (kind.precision - scale) if kind.name == "decimal" else NUMBERS[kind.name]
     if abs(limit) >= bound:

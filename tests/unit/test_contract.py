@@ -112,7 +112,7 @@ WRONG = [
         "limit of text",
         '{ name = "id", type = "string" },',
         '{ name = "id", type = "string", min = 1 },',
-        "min: found on a",
+        "min: found on type string",
     ),
     (
         "date format",
