@@ -44,6 +44,8 @@ class RunPlan:
     """Silver table version by dataset: gold is made of exactly these."""
     manifest_bytes: int
     """Bronze bytes of the batch's files in force."""
+    overtaken: bool = False
+    """The batch has changed since the run was started: a newer run makes its gold, this one ends here."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "RunPlan":
@@ -55,6 +57,7 @@ class RunPlan:
             engine="duckdb" if event["engine"] == "duckdb" else "spark",
             versions={dataset: int(version) for dataset, version in event["versions"].items()},
             manifest_bytes=int(event["manifest_bytes"]),
+            overtaken=bool(event.get("overtaken", False)),
         )
 
     def as_event(self) -> dict[str, Any]:

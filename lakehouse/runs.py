@@ -1,6 +1,6 @@
 """What happens to a run, as the ledger remembers it. Each step is recorded by the part that did it.
 
-started → committed → gold_written → published, or superseded where a newer run's result was there already. A run that
+started → committed → gold_written → published, or superseded where a newer run stands for the batch. A run that
 failed may go on from where it failed, so `failed` gives way to the next step; `published` and `superseded` are final:
 whatever is recorded after them changes nothing and answers None. A failed run keeps the times of the steps it did.
 """
@@ -60,7 +60,7 @@ def published(ledger: Ledger, pipeline: str, batch: str, run_id: str) -> RunReco
 
 
 def superseded(ledger: Ledger, pipeline: str, batch: str, run_id: str) -> RunRecord | None:
-    """Readers saw a newer run's gold already; this run's stays unpublished."""
+    """A newer run stands for the batch, or readers saw its gold already: this run ends without publishing."""
     return _record(ledger, pipeline, batch, run_id, {"status": "superseded"})
 
 

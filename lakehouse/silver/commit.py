@@ -73,7 +73,8 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
     """Commit every dataset of the run's batch, record it and plan the rest of the run.
 
     The versions are read after all commits of this run: gold is made of at least what this run brought. The engine is
-    the contract's, unless a person chose another for this batch.
+    the contract's, unless a person chose another for this batch. A run that the batch has overtaken is superseded here:
+    whatever changed the batch starts a newer one, and two engines would only write the same rows.
 
     Raises:
         SilverError: other commits kept coming first.
@@ -91,4 +92,7 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
     manifest_bytes = sum(slot.bytes for slot in state.slots.values())
     chosen = choose_engine(pipeline, manifest_bytes, state.engine or "")
     runs.committed(ledger, pipeline.name, batch, request.run_id, chosen, found, manifest_bytes)
-    return RunPlan(pipeline.name, batch, request.run_id, chosen, found, manifest_bytes)
+    overtaken = state.generation > request.generation
+    if overtaken:
+        runs.superseded(ledger, pipeline.name, batch, request.run_id)
+    return RunPlan(pipeline.name, batch, request.run_id, chosen, found, manifest_bytes, overtaken)
