@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cli.lake import Lake
-from cli.text import moment_text
+from cli.text import short_moment, short_run
 from lakehouse.batches.decide import missing
 from lakehouse.contract.model import Pipeline
 from lakehouse.names import UNKNOWN
@@ -49,7 +49,7 @@ def _pipeline(lake: Lake, pipeline: Pipeline) -> dict[str, Any]:
             "rows": sum(slot.rows for slot in state.slots.values()),
             "missing": list(missing(pipeline, state)),
             "run_id": state.run_id,
-            "engine": state.engine or pipeline.engine,
+            "chosen_engine": state.engine,
             "at": state.at,
         }
         for state in lake.ledger.batches(pipeline.name)
@@ -105,9 +105,9 @@ def status_blocks(document: dict[str, Any]) -> Iterator[Block]:
     )
     yield (
         "Gold",
-        ("table", ">rows", "!published (UTC)", "run"),
+        ("table", ">rows", "!published (UTC)", "!run"),
         [
-            (gold["table"], gold["rows"], moment_text(gold["at"]), gold["run_id"])
+            (gold["table"], gold["rows"], short_moment(gold["at"]), gold["run_id"] and short_run(gold["run_id"]))
             for one in document["pipelines"]
             for gold in one["gold"]
         ],
@@ -124,7 +124,7 @@ def _pipeline_row(one: dict[str, Any]) -> Sequence[object]:
         files["refused"],
         len(one["batches"]),
         last["status"] if last else None,
-        moment_text(last["at"]) if last else None,
+        short_moment(last["at"]) if last else None,
     )
 
 
@@ -132,6 +132,8 @@ def _batch_rows(one: dict[str, Any]) -> Iterator[Sequence[object]]:
     for batch in one["batches"][:BATCHES_SHOWN]:
         waits = ", ".join(batch["missing"])
         state = f"incomplete: waits for {waits}" if waits else "complete"
+        if batch["chosen_engine"]:
+            state += f", on {batch['chosen_engine']} by choice"
         yield one["pipeline"], batch["batch"], batch["files"], batch["rows"], state
     if len(one["batches"]) > BATCHES_SHOWN:
         yield one["pipeline"], f"and {len(one['batches']) - BATCHES_SHOWN:,} more", None, None, None

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cli.follow import BatchOutcome, FileOutcome
 from cli.tables import table
-from cli.text import bytes_text, counts_text, seconds_between, seconds_text
+from cli.text import bytes_text, seconds_between, seconds_text, short_run
 from lakehouse.ledger.items import FileRecord
 
 
@@ -103,7 +103,7 @@ def draw_outcomes(out: Console, outcomes: Sequence[BatchOutcome]) -> None:
 
 def draw_rows(files: Sequence[FileRecord]) -> object:
     """A line a file."""
-    columns = ("dataset", "!verdict", ">size", ">rows in", ">accepted", ">quarantined", ">duplicate", "by reason")
+    columns = ("dataset", "!verdict", ">size", ">rows in", ">accepted", ">quarantined", ">duplicate")
     return table(
         columns,
         (
@@ -115,7 +115,6 @@ def draw_rows(files: Sequence[FileRecord]) -> object:
                 file.rows_accepted,
                 file.rows_quarantined,
                 file.rows_duplicate,
-                file.reason or counts_text(file.by_reason),
             )
             for file in files
         ),
@@ -135,10 +134,10 @@ def draw_batch(out: Console, outcome: BatchOutcome) -> None:
         out.print(run.error or "no reason recorded", markup=False)
         return
     if not outcome.changed:
-        out.print(f"[green]{name}: nothing changed, no new run.[/green] Gold stands for these files: {run.run_id}")
+        out.print(f"[green]{name}: nothing changed, no new run.[/green] Gold stands for these files.")
         return
     gold = ", ".join(f"{name} {result.rows:,} rows" for name, result in run.gold.items())
-    out.print(f"[green]{name}: {run.status}[/green] by run {run.run_id} on {run.engine}: {gold}")
+    out.print(f"[green]{name}: {run.status}[/green] by run {short_run(run.run_id)} on {run.engine}: {gold}")
     draw_stages(out, stages(outcome))
 
 

@@ -23,7 +23,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
     """A table of plain values. A column whose name begins with `>` is right-aligned and never wrapped; one that begins
     with `!` is never wrapped."""
     made = Table(
-        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        show_header=any(name.strip(">!") for name in columns),
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for name in columns:
         right = name.startswith(">")

@@ -42,6 +42,17 @@ def moment_text(at: str | None) -> str:
     return datetime.fromisoformat(at).strftime("%Y-%m-%d %H:%M:%S") if at else "–"
 
 
+def short_moment(at: str | None) -> str:
+    """The same without year and seconds' parts: `01-31 23:59:59`."""
+    return moment_text(at)[5:] if at else "–"
+
+
+def short_run(run_id: str) -> str:
+    """A run's id with the first 8 of its 32 digits: enough to tell runs apart by eye."""
+    readable, dash, digits = run_id.rpartition("-")
+    return f"{readable}{dash}{digits[:8]}" if len(digits) == 32 else run_id
+
+
 def seconds_between(start: str | None, end: str | None) -> float | None:
     """Seconds between two texts of the ledger, where both are there."""
     if not start or not end:

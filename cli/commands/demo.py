@@ -110,8 +110,8 @@ def _story(demo: Demo) -> list[str]:
         lines.append("So no run was started: gold still stands for these files.")
     gold = demo.verified
     lines.append(
-        f"Gold {gold.table} has {count_text(gold.rows, 'row')}. Each equals an independent recomputation from the files, "
-        "to the cent."
+        f"Gold {gold.table} has {count_text(gold.rows, 'row')}. Each equals an independent recomputation "
+        "from the files, to the cent."
     )
     lines.append(f"Gold's checksum: [bold]{gold.checksum}[/bold]")
     return lines

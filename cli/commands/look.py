@@ -6,15 +6,19 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from cli.lake import Lake, known_pipeline, open_lake
 from cli.overview import overview, status_blocks
 from cli.screen import Screen
 from cli.tables import table
-from cli.text import bytes_text, counts_text, moment_text, seconds_between, seconds_text
+from cli.text import counts_text, printable, seconds_between, seconds_text, short_moment, short_run
 from lakehouse.ledger.items import FileRecord, RunRecord
 from lakehouse.names import UNKNOWN
 
+WIDE = 100
+"""Columns from which tables show more."""
 Record = TypeVar("Record", FileRecord, RunRecord)
 Pipeline = Annotated[str | None, typer.Option("--pipeline", "-p", help="Only this pipeline.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest first.")]
@@ -55,25 +59,32 @@ def runs(pipeline: Pipeline = None, limit: Limit = 20, json: Json = False) -> No
 
 
 def _draw_runs(out: Console, found: list[RunRecord]) -> None:
-    columns = ("!at (UTC)", "run", "!status", "!engine", ">commit", ">gold", ">publish", "!rows")
-    out.print(
-        table(columns, ((moment_text(run.at), run.run_id, run.status, run.engine, *_times(run)) for run in found))
+    wide = out.width >= WIDE
+    times = (">commit", ">gold", ">publish") if wide else (">seconds",)
+    rows = (
+        (short_moment(run.at), short_run(run.run_id), run.status, run.engine, *_times(run, wide), _rows(run))
+        for run in found
     )
+    out.print(table(("!at (UTC)", "!run", "!status", "!engine", *times, ">rows"), rows))
     for run in found:
         if run.status == "failed":
             out.print(f"[red]{run.run_id}[/red]: ", end="")
             out.print(run.error or "no reason recorded", markup=False)
 
 
-def _times(run: RunRecord) -> Iterator[str | None]:
-    for start, end in (
+def _times(run: RunRecord, wide: bool) -> list[str | None]:
+    steps = (
         (run.started_at, run.committed_at),
         (run.committed_at, run.gold_at),
         (run.gold_at, run.published_at),
-    ):
-        seconds = seconds_between(start, end)
-        yield None if seconds is None else seconds_text(seconds)
-    yield ", ".join(f"{name} {gold.rows:,}" for name, gold in run.gold.items()) or None
+    )
+    found = [seconds_between(*step) for step in (steps if wide else ((run.started_at, run.published_at),))]
+    return [None if seconds is None else seconds_text(seconds) for seconds in found]
+
+
+def _rows(run: RunRecord) -> int | None:
+    """Rows of all gold tables of a run."""
+    return sum(gold.rows for gold in run.gold.values()) if run.gold else None
 
 
 def files(pipeline: Pipeline = None, limit: Limit = 50, json: Json = False) -> None:
@@ -89,15 +100,16 @@ def files(pipeline: Pipeline = None, limit: Limit = 50, json: Json = False) -> N
 
 
 def draw_files(out: Console, found: list[FileRecord]) -> None:
-    """A line a file, and below them why each refused one was refused."""
-    columns = ("!at (UTC)", "file", "key", "!verdict", ">size", ">rows", ">quarantined", ">duplicate")
+    """A line a file; below them where each lies and why what was refused was refused."""
+    when = ("!at (UTC)",) if out.width >= WIDE else ()
+    columns = ("!file", *when, "dataset", "batch", "!verdict", ">rows", ">quarantined", ">duplicate")
     rows = (
         (
-            moment_text(file.at),
             file.file_id[:10],
-            file.key,
+            *((short_moment(file.at),) if when else ()),
+            file.dataset,
+            file.batch,
             file.verdict,
-            bytes_text(file.bytes),
             file.rows_in,
             file.rows_quarantined,
             file.rows_duplicate,
@@ -107,9 +119,10 @@ def draw_files(out: Console, found: list[FileRecord]) -> None:
     out.print(table(columns, rows))
     for file in found:
         reasons = file.message if file.verdict == "refused" else counts_text(file.by_reason)
+        out.print(f"[dim]{file.file_id[:10]}[/dim]  ", end="")
+        out.print(printable(file.key.encode()), markup=False)
         if reasons:
-            out.print(f"[dim]{file.file_id[:10]}[/dim] ", end="")
-            out.print(f"{file.reason}: {reasons}" if file.reason else reasons, markup=False)
+            out.print(Padding(Text(f"{file.reason}: {reasons}" if file.reason else reasons), (0, 0, 0, 12)))
 
 
 def chosen(lake: Lake, pipeline: str | None) -> list[str]:
