@@ -1,5 +1,7 @@
 """`lake`: the command line of the lake."""
 
+import io
+import os
 import sys
 
 import typer
@@ -10,6 +12,7 @@ from cli.commands import data, demo, look, quarantine, query, server, template
 from cli.errors import CliError
 from cli.screen import Screen
 from lakehouse.errors import LakeError
+from lakehouse.log import send_to
 from localaws import LocalAwsError
 
 app = typer.Typer(
@@ -30,8 +33,10 @@ STALE_KEYS = {"InvalidClientTokenId", "InvalidAccessKeyId", "UnrecognizedClientE
 def main() -> None:
     """Run a command. Exit code 0 on success, 1 when it could not do what was asked, 2 for a wrong command line.
 
-    What a person can mend is a message; anything else is a bug and ends with its traceback.
+    What a person can mend is a message; anything else is a bug and ends with its traceback. With LAKE_DEBUG set, what
+    the lake's own code logs goes to standard error.
     """
+    send_to(sys.stderr if os.environ.get("LAKE_DEBUG") else io.StringIO())
     try:
         app()
     except (LakeError, LocalAwsError) as error:
