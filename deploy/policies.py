@@ -72,7 +72,7 @@ def _substituted(path: Path, text: str) -> Any:
 def service_trust(service: str, source: str) -> Document:
     """A trust policy for one AWS service, only on behalf of this account's resource `source` (no confused deputy).
 
-    `source` is the end of an ARN after the account, such as `function:${Prefix}-gate`; `*` stands for any characters.
+    `source` is the end of an ARN after the account, such as `stateMachine:${Prefix}-*`; `*` stands for any characters.
     """
     arn = f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{source}"
     return {

@@ -35,6 +35,7 @@ def test_same_files_same_bytes_whatever_their_dates_and_leftovers(checkout: Path
         path.chmod(0o600)
     (checkout / "lakehouse" / "__pycache__").mkdir()
     (checkout / "lakehouse" / "__pycache__" / "x.pyc").write_bytes(b"x")
+    (checkout / "lakehouse" / "legacy.pyc").write_bytes(b"x")
     (checkout / "pipelines" / ".DS_Store").write_bytes(b"x")
     assert [a.key for a in build_artifacts(root=checkout)] == [a.key for a in before]
 
@@ -51,6 +52,7 @@ def test_one_changed_byte_changes_the_keys_of_what_holds_it(checkout: Path) -> N
 def test_the_zips_hold_handlers_lakehouse_and_pipelines_and_nothing_else() -> None:
     artifacts = build_artifacts()
     functions, modules = entries(artifacts.functions.data), entries(artifacts.glue_modules.data)
+    assert functions == sorted(functions)
     assert {f"{who}.py" for who in FUNCTIONS} == {name for name in functions if "/" not in name}
     assert {name.split("/")[0] for name in modules} == {"lakehouse", "pipelines"}
     assert set(modules) < set(functions)

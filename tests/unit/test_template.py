@@ -70,18 +70,27 @@ def test_an_environment_is_a_row_and_a_changed_config_changes_only_its_row() -> 
     assert changed == TEMPLATE
 
 
-def test_every_service_is_trusted_only_on_behalf_of_this_account() -> None:
-    """No confused deputy: in trust policies, resource policies and the key's policy."""
-    found = [s for s in statements(RESOURCES) if "Service" in (p if isinstance(p := s.get("Principal"), dict) else {})]
-    assert len(found) >= len(FUNCTIONS) + 2 + 6
+def of_services(value: Any) -> list[dict[str, Any]]:
+    """Every statement whose principal is an AWS service."""
+    return [s for s in statements(value) if isinstance(p := s.get("Principal"), dict) and "Service" in p]
+
+
+def test_every_service_is_trusted_only_on_behalf_of_a_source_in_this_account() -> None:
+    """No confused deputy, in trust policies and in the policies of queues and the topic."""
+    found = of_services({name: resource for name, resource in RESOURCES.items() if name != "DataKey"})
+    assert len(found) >= len(FUNCTIONS) + 2 + 4
     for statement in found:
-        assert statement["Effect"] == "Allow"
-        assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Fn::Sub": "${AWS::AccountId}"}
-        if statement["Principal"]["Service"] != {"Fn::Sub": "logs.${AWS::Region}.amazonaws.com"}:
-            sources = [c["aws:SourceArn"] for c in statement["Condition"].values() if "aws:SourceArn" in c]
-            assert len(sources) == 1, statement
-        else:
-            assert "kms:EncryptionContext:aws:logs:arn" in statement["Condition"]["ArnLike"]
+        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Fn::Sub": "${AWS::AccountId}"}}
+        sources = [c["aws:SourceArn"] for c in statement["Condition"].values() if "aws:SourceArn" in c]
+        assert len(sources) == 1, statement
+
+
+def test_services_use_the_key_only_for_this_account() -> None:
+    """KMS is not told the source by every service; then what is encrypted is named."""
+    found = of_services(RESOURCES["DataKey"])
+    assert len(found) == 4
+    for statement in found:
+        assert "${AWS::AccountId}" in json.dumps(statement["Condition"])
 
 
 def test_nothing_is_public() -> None:
@@ -100,6 +109,16 @@ def test_bucket_queues_and_topic_deny_what_comes_without_tls() -> None:
     for name, policy in policies:
         denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny" and s["Sid"] == "OnlyTls"]
         assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], name
+
+
+def test_only_the_gates_queue_leaves_its_dead_letters_in_the_gates_dead_letter_queue() -> None:
+    gate = {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${Prefix}-gate"}
+    allowed = {name: queue.get("RedriveAllowPolicy") for name, queue in of_type("AWS::SQS::Queue").items()}
+    assert allowed == {
+        "GateQueue": None,
+        "GateDeadLetters": {"redrivePermission": "byQueue", "sourceQueueArns": [gate]},
+        "EventsDeadLetters": {"redrivePermission": "denyAll"},
+    }
 
 
 def test_everything_that_holds_data_is_encrypted_with_the_data_key_and_kept() -> None:
