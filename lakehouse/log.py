@@ -17,4 +17,5 @@ def log(event: str, **fields: object) -> None:
     """Write one line. `event` is a short snake_case name; fields are `pipeline`, `dataset`, `batch`, `run_id`, `key`
     and figures with their unit in the name (`seconds`, `bytes`, `rows`)."""
     line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **fields}
-    print(json.dumps(line, ensure_ascii=False, default=str), file=_elsewhere[0] if _elsewhere else sys.stdout, flush=True)
+    stream = _elsewhere[0] if _elsewhere else sys.stdout
+    print(json.dumps(line, ensure_ascii=False, default=str), file=stream, flush=True)
