@@ -29,7 +29,8 @@ def checksum(files: Sequence[Path], memory_mb: int = 1024) -> str:
         connection.register("_rows", rows)
         found = connection.execute(
             f"with texts as (select concat_ws('|', {text}) as text from _rows) "
-            "select count(*), coalesce(sum(md5_number_lower(text)), 0), coalesce(sum(md5_number_upper(text)), 0) from texts"
+            "select count(*), coalesce(sum(md5_number_lower(text)), 0), coalesce(sum(md5_number_upper(text)), 0) "
+            "from texts"
         ).fetchone()
     schema = ",".join(f"{name}:{kind}" for name, kind in columns)
     return hashlib.sha256(f"{schema}\n{found}".encode()).hexdigest()[:32]
