@@ -65,9 +65,3 @@ def _outputs(pipelines: Sequence[Pipeline]) -> dict[str, Any]:
         "OperatorRoleArn": functions.role_arn("operator"),
         "DeployerRoleArn": functions.role_arn("deployer"),
     }
-
-
-def write_template() -> Path:
-    """Build the committed form anew. Returns the file."""
-    TEMPLATE_FILE.write_text(build_template())
-    return TEMPLATE_FILE

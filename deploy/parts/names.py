@@ -115,5 +115,5 @@ def _row(config: Config) -> dict[str, Any]:
         "GlueWorkers": glue.workers,
         "GlueTimeoutMinutes": glue.timeout_minutes,
         "GlueMaxConcurrentRuns": glue.max_concurrent_runs,
-        "GlueConf": " --conf ".join(f"{key}={value}" for key, value in sorted(glue.conf.items())),
+        "GlueConf": "".join(f" --conf {key}={value}" for key, value in sorted(glue.conf.items())),
     }

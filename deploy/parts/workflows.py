@@ -109,7 +109,7 @@ def _job(pipeline: Pipeline) -> glue.Job:
             "--job-language": "python",
             "--extra-py-files": Sub("s3://${ArtifactsBucket}/${GlueModulesKey}"),
             "--datalake-formats": "delta",
-            "--conf": Sub(f"{_SPARK_CONF} --conf ${{Conf}}", Conf=setting("GlueConf")),
+            "--conf": Sub(f"{_SPARK_CONF}${{Conf}}", Conf=setting("GlueConf")),
             "--enable-metrics": "true",
             "--enable-observability-metrics": "true",
             "--enable-continuous-cloudwatch-log": "true",

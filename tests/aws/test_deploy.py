@@ -176,6 +176,37 @@ def test_alarms_tell_the_topic(lake: Lake) -> None:
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(lake.settings.topic_arn,)}
 
 
+def test_people_hear_of_a_failed_job_of_the_lake_and_of_no_other(lake: Lake) -> None:
+    from localaws.events import job_state_change  # imports ministack, which reads its settings once
+
+    sqs = lake.client("sqs")
+    url = sqs.create_queue(QueueName="hears-of-jobs")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": queue}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    lake.client("sns").subscribe(TopicArn=lake.settings.topic_arn, Protocol="sqs", Endpoint=queue)
+
+    job_state_change("somebody-elses", "jr_1", "FAILED", "why")
+    job_state_change(lake.named("activity-gold"), "jr_2", "SUCCEEDED", "")
+    job_state_change(lake.named("activity-gold"), "jr_3", "FAILED", "why")
+    job_state_change(lake.named("activity-gold"), "jr_4", "TIMEOUT", "")
+
+    heard: list[str] = []
+
+    def both() -> bool:
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            text = json.loads(message["Body"])["Message"].strip('"')
+            heard.extend([text] if text.startswith("Glue job") else [])
+        return len(heard) >= 2
+
+    eventually(both)
+    assert sorted(heard) == [
+        f"Glue job {lake.named('activity-gold')} ended as FAILED. Run jr_3; see /aws-glue/jobs/error.",
+        f"Glue job {lake.named('activity-gold')} ended as TIMEOUT. Run jr_4; see /aws-glue/jobs/error.",
+    ]
+
+
 def test_an_object_put_into_bronze_reaches_the_gate_and_one_elsewhere_does_not(lake: Lake) -> None:
     key = "bronze/nobody/knows/ä + %25.json"
     s3, logs = lake.client("s3"), lake.client("logs")
