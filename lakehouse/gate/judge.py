@@ -95,7 +95,7 @@ class _Work:
     """A parsed block with the hashes of its typed rows' keys."""
 
     parsed: Parsed
-    hashes: list[Hashes]
+    hashes: Hashes
     records: int
     seconds: float
 
@@ -184,7 +184,7 @@ class _File:
         start = perf_counter()
         parsed = parse_block(self._layout, reader, block, first)
         names = self._layout.dataset.key
-        found = [key_hashes([batch.column(name) for name in names]) for batch in parsed.rows]
+        found = key_hashes([parsed.rows.column(name) for name in names])
         return _Work(parsed, found, len(block), perf_counter() - start)
 
     def _take(self, work: _Work, silver: SilverFile, hashes: HashFile) -> None:
@@ -192,9 +192,8 @@ class _File:
         self._seconds["parse"] += work.seconds
         self._quarantine.add(work.parsed.refused)
         self._refused_records.extend(row.record for row in work.parsed.refused)
-        for batch, found in zip(work.parsed.rows, work.hashes, strict=True):
-            silver.add(batch)
-            hashes.add(found)
+        silver.add(work.parsed.rows)
+        hashes.add(work.hashes)
         if self._quarantine.rows >= HOPELESS_ROWS:
             self._check_share()
 

@@ -31,6 +31,8 @@ class Block:
     """Physical line on which each record starts, from 1."""
     cut: bool = False
     """The one record of this block is longer than MAX_RECORD_BYTES, and `data` only its beginning."""
+    dense: bool = True
+    """Between its records lies nothing but their separators."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -41,7 +43,23 @@ class Block:
 
     def slice(self, start: int, stop: int) -> "Block":
         """Some of the records, over the same data."""
-        return Block(self.data, self.starts[start:stop], self.ends[start:stop], self.lines[start:stop], self.cut)
+        return Block(self.data, self.starts[start:stop], self.ends[start:stop], self.lines[start:stop])
+
+    def take(self, indices: Positions) -> "Block":
+        """Some of the records, by ascending indices."""
+        dense = self.dense and len(indices) == indices[-1] - indices[0] + 1
+        return Block(self.data, self.starts[indices], self.ends[indices], self.lines[indices], dense=dense)
+
+    def compact(self, separator: bytes) -> "Block":
+        """The same records over data that holds them alone, each with `separator`, of one byte, behind it."""
+        if self.dense:
+            start, end = self.starts[0], self.ends[-1]
+            return Block(self.data[start:end], self.starts - start, self.ends - start, self.lines)
+        places = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        data = separator.join([self.data[start:end] for start, end in places])
+        lengths = self.ends - self.starts
+        ends = np.cumsum(lengths + 1) - 1
+        return Block(data, ends - lengths, ends, self.lines)
 
     def pieces(self) -> "Iterator[Block]":
         """This block in parts of at most MAX_RECORDS records."""

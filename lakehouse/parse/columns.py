@@ -1,9 +1,14 @@
 """A whole column of text at once: what `values.from_text` does, for the fast way. Accepts no text that it does not."""
 
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.parse import values
+from lakehouse.parse.blocks import Block, Positions
 from lakehouse.parse.layout import Field, whole
 
 NAIVE = pa.timestamp("us")
@@ -16,6 +21,11 @@ PLAIN_LENGTH = len("2026-01-31T23:59:59")
 
 class NotFastError(Exception):
     """The fast way does not accept: the exact way decides. Never leaves the parser."""
+
+    def __init__(self, records: Positions | None = None) -> None:
+        self.records = np.zeros(0, np.int64) if records is None else records
+        """Indices of the records that it does not accept, where it knows."""
+        super().__init__()
 
 
 def typed(field: Field, text: pa.Array) -> pa.Array:
@@ -50,6 +60,38 @@ def _typed(field: Field, text: pa.Array) -> pa.Array:
     return pc.replace_substring(days, "/", "-").cast(pa.date32())
 
 
+def present(field: Field, array: pa.Array) -> None:
+    """A required column holds no null. Raises NotFastError."""
+    if field.column.required and array.null_count:
+        raise NotFastError(places(pc.is_null(array)))
+
+
+def all_columns(fields: Sequence[Field], make: Callable[[Field], pa.Array]) -> list[pa.Array]:
+    """Every field's column; where some cannot be made, a NotFastError about the records of all of these."""
+    made: list[pa.Array] = []
+    refusals: list[NotFastError] = []
+    for field in fields:
+        try:
+            made.append(make(field))
+        except NotFastError as error:
+            refusals.append(error)
+    if refusals:
+        raise NotFastError(np.unique(np.concatenate([error.records for error in refusals])))
+    return made
+
+
+def unlike(block: Block, shape: re.Pattern[bytes]) -> Positions:
+    """Indices of the records that a pattern does not match whole."""
+    places = zip(block.starts.tolist(), block.ends.tolist(), strict=True)
+    match, data = shape.fullmatch, block.data
+    return np.array([index for index, (start, end) in enumerate(places) if not match(data, start, end)], np.int64)
+
+
+def places(marks: pa.Array) -> Positions:
+    """Indices at which a boolean array is true."""
+    return np.asarray(pc.indices_nonzero(marks), np.int64)
+
+
 def finite(numbers: pa.Array) -> pa.Array:
     """The numbers, all of them finite. Raises NotFastError."""
     if pc.all(pc.is_finite(numbers)).as_py() is False:
@@ -58,8 +100,9 @@ def finite(numbers: pa.Array) -> pa.Array:
 
 
 def _matching(text: pa.Array, form: str) -> pa.Array:
-    if pc.all(pc.match_substring_regex(text, whole(form))).as_py() is False:
-        raise NotFastError
+    matches = pc.match_substring_regex(text, whole(form))
+    if pc.all(matches).as_py() is False:
+        raise NotFastError(places(pc.invert(matches)))
     return text
 
 

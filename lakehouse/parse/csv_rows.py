@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from lakehouse.parse.blocks import Block
-from lakehouse.parse.columns import NotFastError, typed
+from lakehouse.parse.blocks import Block, Positions
+from lakehouse.parse.columns import NotFastError, all_columns, present, typed, unlike
 from lakehouse.parse.csv_records import quotes_in_place
 from lakehouse.parse.layout import Field, Layout
 from lakehouse.parse.reasons import FileRefusedError, Reason, RecordRefusedError, shown
 from lakehouse.parse.values import Value, from_text
 
 NEXT_VALUE = re.compile(rb'(?:"((?:[^"]++|"")*+)"|([^",]*+))(?:,|(\Z))')
+
+LIKELY_VALUE = rb'(?:"(?:[^"\0]++|"")*+"|[^",\r\n\0]*+)'
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class CsvRows:
     def __init__(self, layout: Layout, header: Header) -> None:
         self._layout = layout
         self._header = header
+        self._shape = re.compile(rb"%b(?:,%b){%d}" % (LIKELY_VALUE, LIKELY_VALUE, len(header.names) - 1))
         self._places = {name: index for index, name in enumerate(header.names)}
 
     def fast(self, block: Block) -> pa.RecordBatch:
@@ -81,7 +84,8 @@ class CsvRows:
         Raises:
             NotFastError: a record may be wrong, or could be right only by the exact way.
         """
-        data = block.data[block.starts[0] : block.ends[-1]]
+        block = block.compact(b"\n")
+        data = block.data
         if b"\0" in data or data.count(b"\r") != data.count(b"\r\n"):
             raise NotFastError
         quoted = b'"' in data
@@ -90,8 +94,12 @@ class CsvRows:
         table = self._read(data, quoted=quoted)
         if table.num_rows != len(block):
             raise NotFastError
-        columns = [self._column(field, table) for field in self._layout.fields]
+        columns = all_columns(self._layout.fields, lambda field: self._column(field, table))
         return pa.RecordBatch.from_arrays(columns, names=self._layout.names)
+
+    def suspects(self, block: Block) -> Positions:
+        """Indices of records that are not well quoted or have too few or too many values. A guess."""
+        return unlike(block, self._shape)
 
     def exact(self, record: bytes) -> list[Value]:
         """The typed values of one record, in the contract's order.
@@ -118,8 +126,7 @@ class CsvRows:
         if field.name not in self._places:
             return pa.nulls(table.num_rows, field.arrow)
         array = table.column(field.name).combine_chunks()
-        if field.column.required and array.null_count:
-            raise NotFastError
+        present(field, array)
         return typed(field, array)
 
     def _read(self, data: bytes, *, quoted: bool) -> pa.Table:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from lakehouse.parse.blocks import Block
-from lakehouse.parse.columns import NotFastError, finite, typed
+from lakehouse.parse.blocks import Block, Positions
+from lakehouse.parse.columns import NotFastError, all_columns, finite, present, typed, unlike
 from lakehouse.parse.layout import Field, Layout
 from lakehouse.parse.lines import CLOSE_BRACE, OPEN_BRACE, STRINGS
 from lakehouse.parse.reasons import Reason, RecordRefusedError, shown
@@ -23,6 +23,17 @@ BRACKETS = re.compile(rb"[{}\[\]]")
 LINE_ENDS_TO_TABS = bytes.maketrans(b"\n\r", b"\t\t")
 
 
+SPACE = r"[ \t\r\n]*+"
+TEXT = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+SHAPES = {
+    "int": r"-?[0-9]{1,10}(?![0-9.eE])",
+    "long": r"-?[0-9]{1,19}(?![0-9.eE])",
+    "double": r"-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?",
+    "boolean": "(?:true|false)",
+    "decimal": "",
+}
+
+
 class JsonRows:
     """Reads the records of NDJSON, arrays and documents."""
 
@@ -30,6 +41,7 @@ class JsonRows:
         self._layout = layout
         self._by_lines = separated_by_lines
         self._schema = layout.json_schema
+        self._shape = _shape(layout)
         self._names = {field.name for field in layout.fields}
         self._numbers = [field for field in layout.fields if field.kind.name == "decimal" and not field.json_text]
         self._decoder = json.JSONDecoder(
@@ -46,23 +58,27 @@ class JsonRows:
             # What the reader skips it does not check: duplicates, nesting, NaN.
             raise NotFastError
         if np.any(block.ends <= block.starts):
+            raise NotFastError(np.flatnonzero(block.ends <= block.starts))
+        block = block.compact(b"\n" if self._by_lines else b",")
+        array = np.frombuffer(block.data, np.uint8)
+        odd = (array[block.starts] != OPEN_BRACE) | (array[block.ends - 1] != CLOSE_BRACE)
+        if np.any(odd):
+            raise NotFastError(np.flatnonzero(odd))
+        if b"\\u0000" in block.data:
             raise NotFastError
-        data, array = _stretch(block)
-        starts, ends = block.starts - block.starts[0], block.ends - block.starts[0]
-        if np.any(array[starts] != OPEN_BRACE) or np.any(array[ends - 1] != CLOSE_BRACE):
-            raise NotFastError
-        if b"\\u0000" in data:
-            raise NotFastError
-        if not self._by_lines:
-            data = _as_lines(data, ends)
+        data = block.data if self._by_lines else _as_lines(block)
         # Every record holds at least one value, so as many rows as records means one row each.
         table = _read(data, self._schema)
         if table.num_rows != len(block):
             raise NotFastError
-        columns = [self._column(field, table) for field in self._layout.fields]
+        columns = all_columns(self._layout.fields, lambda field: self._column(field, table))
         if self._numbers and not self._all_unquoted(data, array, columns):
             raise NotFastError
         return pa.RecordBatch.from_arrays(columns, names=self._layout.names)
+
+    def suspects(self, block: Block) -> Positions:
+        """Indices of records that do not look as the contract says. A guess: `fast` and `exact` decide."""
+        return unlike(block, self._shape)
 
     def exact(self, record: bytes) -> list[Value]:
         """The typed values of one record, in the contract's order.
@@ -79,8 +95,7 @@ class JsonRows:
 
     def _column(self, field: Field, table: pa.Table) -> pa.Array:
         array = table.column(field.name).combine_chunks()
-        if field.column.required and array.null_count:
-            raise NotFastError
+        present(field, array)
         if field.json_text:
             return typed(field, array)
         if field.kind.name == "double":
@@ -133,18 +148,28 @@ class JsonRows:
         )
 
 
-def _stretch(block: Block) -> "tuple[bytes, np.typing.NDArray[np.uint8]]":
-    data = block.data[block.starts[0] : block.ends[-1]]
-    return data, np.frombuffer(data, np.uint8)
-
-
-def _as_lines(data: bytes, ends: "np.typing.NDArray[np.int64]") -> bytes:
+def _as_lines(block: Block) -> bytes:
     """Elements of an array as lines: line ends inside of elements become tabs (white space outside of strings and as
     wrong inside of them), the comma after each element becomes the line end."""
-    array = np.frombuffer(bytearray(data.translate(LINE_ENDS_TO_TABS)), np.uint8)
-    for end in ends[:-1].tolist():
-        array[data.index(b",", end)] = FEED
+    array = np.frombuffer(bytearray(block.data.translate(LINE_ENDS_TO_TABS)), np.uint8)
+    for end in block.ends[:-1].tolist():
+        array[block.data.index(b",", end)] = FEED
     return array.tobytes()
+
+
+def _shape(layout: Layout) -> re.Pattern[bytes]:
+    """What a record looks like whose fields are known and of the right JSON kind."""
+    members: dict[str, list[str]] = {}
+    for field in layout.fields:
+        kind = TEXT if field.json_text else SHAPES[field.kind.name]
+        if field.kind.name == "decimal" and not field.json_text:
+            precision, scale = field.kind.precision, field.kind.scale
+            kind = rf"-?[0-9]{{1,{max(1, precision - scale)}}}(?:\.[0-9]{{1,{max(1, scale)}}})?(?![0-9.eE])"
+        kind = kind if field.column.required else f"(?:{kind}|null)"
+        members.setdefault(kind, []).append(field.name)
+    one = "|".join(rf'"(?:{"|".join(names)})"{SPACE}:{SPACE}{kind}' for kind, names in members.items())
+    pattern = rf"\{{{SPACE}(?:{one})(?:{SPACE},{SPACE}(?:{one}))*+{SPACE}\}}"
+    return re.compile(pattern.encode(), re.DOTALL)
 
 
 def _read(data: bytes, schema: pa.Schema, unexpected: str = "error") -> pa.Table:

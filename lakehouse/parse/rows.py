@@ -1,21 +1,21 @@
 """From a block to typed rows and refused rows: the fast way for as much as it takes, the exact way for the rest."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 
-from lakehouse.parse.blocks import MAX_RECORD_BYTES, Block
+from lakehouse.parse.blocks import MAX_RECORD_BYTES, Block, Positions
 from lakehouse.parse.columns import NotFastError
 from lakehouse.parse.layout import Layout
-from lakehouse.parse.reasons import Reason, RecordRefusedError, RefusedRow, sentence
+from lakehouse.parse.reasons import Reason, RecordRefusedError, RefusedRow
 from lakehouse.parse.rules import broken_rules
 from lakehouse.parse.values import Value
 
-PARTS = 16
-"""A block that the fast way refuses is tried again in so many parts, and each of these likewise."""
-EXACT_RECORDS = 64
+PARTS = 8
+"""A block that the fast way refuses without saying which records are at fault is tried again in so many parts."""
+EXACT_RECORDS = 256
 """Fewer records than this are not worth a further try."""
 
 
@@ -25,88 +25,106 @@ class Reader(Protocol):
     def fast(self, block: Block) -> pa.RecordBatch:
         """All records of a block at once, without `_line`. Raises NotFastError."""
 
+    def suspects(self, block: Block) -> Positions:
+        """Records for whose sake the fast way may have refused a block."""
+
     def exact(self, record: bytes) -> list[Value]:
         """One record. Raises RecordRefusedError."""
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What became of a block's records: each is in one of the two."""
+    """What became of a block's records: each is in one of the two, in the file's order."""
 
-    rows: list[pa.RecordBatch]
-    """Typed rows with `_line`, in the file's order."""
+    rows: pa.RecordBatch
+    """Typed rows with `_line`."""
     refused: list[RefusedRow]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some of a block's records, typed."""
+
+    indices: Positions
+    batch: pa.RecordBatch
 
 
 def parse_block(layout: Layout, reader: Reader, block: Block, first: int, *, fast: bool = True) -> Parsed:
     """Read a block whose first record is the file's record number `first` (from 0)."""
-    rows: list[pa.RecordBatch] = []
     refused: list[RefusedRow] = []
     if block.cut:
-        message = sentence(Reason.RECORD_TOO_LONG, expected=f"{MAX_RECORD_BYTES:,}")
-        rule = f"record_bytes {MAX_RECORD_BYTES}"
-        line = int(block.lines[0])
-        return Parsed([], [RefusedRow(first, line, Reason.RECORD_TOO_LONG, None, rule, message, block.record(0))])
-    for offset, part, batch in _fast_parts(reader, block, 0) if fast else [(0, block, None)]:
-        numbers: Sequence[int] = range(first + offset, first + offset + len(part))
-        if batch is None:
-            part, numbers, batch = _exactly(layout, reader, part, first + offset, refused)
-        kept = _kept(layout, part, numbers, batch, refused)
-        if kept.num_rows:
-            rows.append(kept)
-    return Parsed(rows, sorted(refused, key=lambda row: row.record))
+        error = RecordRefusedError(
+            Reason.RECORD_TOO_LONG, rule=f"record_bytes {MAX_RECORD_BYTES}", expected=f"{MAX_RECORD_BYTES:,}"
+        )
+        return _kept(layout, block, _merged(layout, []), first, [_refused(block, 0, first, error)])
+    pieces: list[_Piece] = []
+    todo = [np.arange(len(block))] if len(block) else []
+    while todo:
+        indices = todo.pop()
+        try:
+            if not fast:
+                raise NotFastError(np.arange(len(indices)))
+            pieces.append(_Piece(indices, reader.fast(block.take(indices))))
+        except NotFastError as error:
+            doubtful = _doubtful(reader, block.take(indices), error.records)
+            if len(doubtful):
+                pieces.append(_exactly(layout, reader, block, indices[doubtful], first, refused))
+                indices = np.delete(indices, doubtful)
+                todo += [indices] if len(indices) else []
+            else:
+                todo += [part for part in np.array_split(indices, PARTS) if len(part)]
+    return _kept(layout, block, _merged(layout, pieces), first, refused)
 
 
-def _fast_parts(reader: Reader, block: Block, offset: int) -> "Iterator[tuple[int, Block, pa.RecordBatch | None]]":
-    """Parts of a block with their typed columns, or with None where the exact way must read them."""
-    if not len(block):
-        return
-    try:
-        batch = reader.fast(block)
-    except NotFastError:
-        if len(block) <= EXACT_RECORDS:
-            yield offset, block, None
-            return
-        step = -(-len(block) // PARTS)
-        for start in range(0, len(block), step):
-            yield from _fast_parts(reader, block.slice(start, start + step), offset + start)
-        return
-    yield offset, block, batch
+def _doubtful(reader: Reader, part: Block, known: Positions) -> Positions:
+    """Which records of a part to read exactly after the fast way has refused it; none: try again in smaller parts."""
+    if len(part) <= EXACT_RECORDS:
+        return np.arange(len(part))
+    return known if len(known) else reader.suspects(part)
 
 
 def _exactly(
-    layout: Layout, reader: Reader, block: Block, first: int, refused: list[RefusedRow]
-) -> tuple[Block, list[int], pa.RecordBatch]:
-    """Read records one by one: the block of those that are right, their numbers and their typed columns."""
+    layout: Layout, reader: Reader, block: Block, indices: Positions, first: int, refused: list[RefusedRow]
+) -> _Piece:
+    """Read records one by one: those that are right become typed columns, the others are added to `refused`."""
     right: list[int] = []
     values: list[list[Value]] = []
-    for index in range(len(block)):
-        record = block.record(index)
+    for index in indices.tolist():
         try:
-            values.append(reader.exact(record))
+            values.append(reader.exact(block.record(index)))
         except RecordRefusedError as error:
-            row = RefusedRow(
-                first + index, int(block.lines[index]), error.reason, error.column, error.rule, error.message, record
-            )
-            refused.append(row)
+            refused.append(_refused(block, index, first, error))
         else:
             right.append(index)
     columns = [pa.array([row[place] for row in values], field.arrow) for place, field in enumerate(layout.fields)]
-    kept = Block(block.data, block.starts[right], block.ends[right], block.lines[right])
-    return kept, [first + index for index in right], pa.RecordBatch.from_arrays(columns, names=layout.names)
+    return _Piece(np.array(right, np.int64), pa.RecordBatch.from_arrays(columns, names=layout.names))
 
 
-def _kept(
-    layout: Layout, block: Block, numbers: Sequence[int], batch: pa.RecordBatch, refused: list[RefusedRow]
-) -> pa.RecordBatch:
-    """Typed rows that keep every rule, with their lines."""
-    lines = pa.array(block.lines, pa.int64())
-    whole = pa.RecordBatch.from_arrays([*batch.columns, lines], schema=layout.schema)
-    broken = broken_rules(layout, batch)
-    if not broken:
-        return whole
-    for rule in broken:
-        line, raw = int(block.lines[rule.row]), block.record(rule.row)
-        refused.append(RefusedRow(numbers[rule.row], line, rule.reason, rule.column, rule.rule, rule.message, raw))
-    bad = {rule.row for rule in broken}
-    return whole.filter(pa.array([row not in bad for row in range(len(block))], pa.bool_()))
+def _refused(block: Block, index: int, first: int, error: RecordRefusedError) -> RefusedRow:
+    line, raw = int(block.lines[index]), block.record(index)
+    return RefusedRow(first + index, line, error.reason, error.column, error.rule, error.message, raw)
+
+
+def _merged(layout: Layout, pieces: list[_Piece]) -> _Piece:
+    """All pieces as one, in the file's order."""
+    if len(pieces) == 1:
+        return pieces[0]
+    if not pieces:
+        empty = [pa.array([], field.arrow) for field in layout.fields]
+        return _Piece(np.zeros(0, np.int64), pa.RecordBatch.from_arrays(empty, names=layout.names))
+    indices = np.concatenate([piece.indices for piece in pieces])
+    order = np.argsort(indices)
+    batch = pa.concat_batches([piece.batch for piece in pieces])
+    return _Piece(indices[order], batch.take(pa.array(order)))
+
+
+def _kept(layout: Layout, block: Block, piece: _Piece, first: int, refused: list[RefusedRow]) -> Parsed:
+    """The typed rows that keep every rule, with their lines."""
+    batch = pa.RecordBatch.from_arrays(
+        [*piece.batch.columns, pa.array(block.lines[piece.indices], pa.int64())], schema=layout.schema
+    )
+    broken = broken_rules(layout, piece.batch)
+    if broken:
+        refused += [_refused(block, int(piece.indices[row]), first, error) for row, error in broken.items()]
+        batch = batch.take(pa.array(np.delete(np.arange(len(batch)), list(broken))))
+    return Parsed(batch, sorted(refused, key=lambda row: row.record))

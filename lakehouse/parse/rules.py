@@ -9,18 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.parse.layout import Field, Layout, whole
-from lakehouse.parse.reasons import Reason, sentence, shown
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A rule that a row breaks; of several, the first in the contract's order of columns."""
-
-    row: int
-    column: str
-    reason: Reason
-    rule: str
-    message: str
+from lakehouse.parse.reasons import Reason, RecordRefusedError, shown
 
 
 @dataclass(frozen=True)
@@ -34,23 +23,23 @@ class _Check:
     """Boolean, one a row; null where the value is null."""
 
 
-def broken_rules(layout: Layout, table: pa.RecordBatch) -> list[Broken]:
-    """Rows of typed columns that break a rule, in the rows' order. Null breaks none of these."""
-    found: dict[int, Broken] = {}
+def broken_rules(layout: Layout, batch: pa.RecordBatch) -> dict[int, RecordRefusedError]:
+    """Rows of typed columns that break a rule, each with the first it breaks in the contract's order of columns. Null
+    breaks none of these."""
+    found: dict[int, RecordRefusedError] = {}
     for index, field in enumerate(layout.fields):
-        array = table.column(index)
+        array = batch.column(index)
         for check in _checks(field, array):
-            if not pc.any(check.broken).as_py():
-                continue
-            for row in pc.indices_nonzero(pc.fill_null(check.broken, False)).to_pylist():
-                if row not in found:
-                    found[row] = _broken(field, check, row, array[row].as_py())
-    return [found[row] for row in sorted(found)]
+            if pc.any(check.broken).as_py():
+                for row in pc.indices_nonzero(check.broken).to_pylist():
+                    found.setdefault(row, _refusal(field, check, array[row].as_py()))
+    return found
 
 
-def _broken(field: Field, check: _Check, row: int, value: object) -> Broken:
-    message = sentence(check.reason, column=field.name, found=shown(value), expected=check.expected)
-    return Broken(row, field.name, check.reason, check.rule, message)
+def _refusal(field: Field, check: _Check, value: object) -> RecordRefusedError:
+    return RecordRefusedError(
+        check.reason, rule=check.rule, column=field.name, found=shown(value), expected=check.expected
+    )
 
 
 def _checks(field: Field, array: pa.Array) -> Iterator[_Check]:

@@ -176,7 +176,7 @@ def _outcome(data: bytes, key: str, dataset: str, *, fast: bool) -> object:
         blocks, reader = open_records(Source(io.BytesIO(data)), key, layout)
         for block in blocks:
             parsed = parse_block(layout, reader, block, first, fast=fast)
-            rows += parsed.rows
+            rows.append(parsed.rows)
             refused += parsed.refused
             first += len(block)
     except FileRefusedError as error:
