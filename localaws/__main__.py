@@ -55,6 +55,7 @@ def _run(aws: EmbeddedAws, state: Path) -> int:
             )
         logging.getLogger("localaws").info("ready on %s, process %d", aws.endpoint_url, os.getpid())
         stop.wait()
+    (state / "server.json").unlink(missing_ok=True)
     return 0 if aws.stopped_cleanly else NOT_SAVED
 
 

@@ -2,7 +2,18 @@
 
 from pathlib import Path
 
-from localaws import athena, catalog, cloudformation, glue_jobs, lambdas, saving, stepfunctions, transport, users
+from localaws import (
+    athena,
+    catalog,
+    cloudformation,
+    cloudformation_tables,
+    glue_jobs,
+    lambdas,
+    saving,
+    stepfunctions,
+    transport,
+    users,
+)
 
 
 def install(endpoint_url: str, state_dir: Path) -> None:
@@ -15,11 +26,17 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     stepfunctions.install(endpoint_url)
     catalog.install()
     cloudformation.install()
+    cloudformation_tables.install()
     athena.install()
 
 
 def after_start(unclean_stop: bool) -> None:
-    """Put right what a former server left behind. Call once all saved state is loaded."""
+    """Put right what a former server left behind, once all saved state is loaded.
+
+    Raises:
+        StateDirError: it could not be loaded.
+    """
+    saving.check_loaded()
     glue_jobs.close_lost_runs()
     if unclean_stop:
         cloudformation.adopt_left_over_buckets()

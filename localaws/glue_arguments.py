@@ -74,7 +74,7 @@ def error_message(output: Sequence[str], exit_code: int) -> str:
     last = ""
     inside = False
     for line in output:
-        if line.startswith("Traceback (most recent call last):"):
+        if line.startswith(("Traceback (most recent call last):", '  File "')):
             inside = True
         elif inside and line and not line.startswith((" ", "\t")):
             last, inside = line, False

@@ -21,6 +21,8 @@ from localaws import glue_arguments, spark_env
 from localaws.glue_logs import JobLogs
 from localaws.roles import RoleSession
 
+SECONDS_A_MINUTE = 60
+"""Glue counts a timeout in minutes."""
 _POLL_SECONDS = 0.2
 _TERMINATE_SECONDS = 3
 
@@ -208,5 +210,5 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def limits(job: Mapping[str, Any], given: Mapping[str, Any]) -> float:
-    """The timeout of a run in seconds; Glue counts minutes."""
-    return float(given.get("Timeout") or job.get("Timeout") or 2880) * 60
+    """The timeout of a run in seconds."""
+    return float(given.get("Timeout") or job.get("Timeout") or 2880) * SECONDS_A_MINUTE

@@ -124,6 +124,8 @@ class EmbeddedAws:
         from hypercorn.config import Config as ServerConfig
         from ministack.app import app
 
+        from localaws.gateway import Gateway
+
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         config = ServerConfig()
         config.bind = [f"fd://{listener.detach()}"]
@@ -132,7 +134,7 @@ class EmbeddedAws:
         config.loglevel = "WARNING"
         config.errorlog = None
         waiting = asyncio.create_task(self._announce())
-        await serve(app, config, shutdown_trigger=self._stop.wait)
+        await serve(Gateway(app, self.state.path), config, shutdown_trigger=self._stop.wait)
         await waiting
 
     async def _announce(self) -> None:

@@ -19,7 +19,7 @@ from typing import IO
 from localaws.errors import StateDirError
 
 MINIMUM_FREE_BYTES = 512 * 1024**2
-"""Below this the embedded AWS does not start, and refuses to store objects (see localaws.disk)."""
+"""Below this the embedded AWS does not start."""
 
 
 class StateDir:

@@ -66,10 +66,10 @@ def start_execution(data: Data) -> Answer:
         arn = f"arn:aws:states:{region}:{account}:execution:{machine['name']}:{data['name']}"
         known = sfn._executions.get(arn)
         if known and known["status"] == "RUNNING" and known["input"] == data.get("input", "{}"):
-            answer: Answer = json_response({"executionArn": arn, "startDate": known["startDate"]})
-            return answer
-    answer = _start_execution(data)
-    return answer
+            return json_response(  # type: ignore[no-any-return]
+                {"executionArn": arn, "startDate": known["startDate"]}
+            )
+    return _start_execution(data)  # type: ignore[no-any-return]
 
 
 def execute_task(state: Data, raw_input: Any, execution: Data, context: Data) -> Any:

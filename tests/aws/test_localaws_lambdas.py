@@ -1,7 +1,7 @@
 """Lambda functions see what AWS would show them, and their errors have names."""
 
 import json
-import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +47,7 @@ def test_a_function_sees_its_own_variables_and_none_of_the_servers(
     assert "PYTHONPATH" not in env
     assert "AWS_SHARED_CREDENTIALS_FILE" not in env
     assert "S3_DATA_DIR" not in env
-    assert os.getcwd() not in seen["path"]
+    assert str(Path.cwd()) not in seen["path"]
 
 
 def test_a_handlers_error_carries_its_class_and_stack(aws: EmbeddedAws) -> None:

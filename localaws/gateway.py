@@ -1,0 +1,71 @@
+"""What is answered before the emulator sees a request.
+
+*ministack*: writes objects until the disk is full and then answers with internal errors; lets anyone who can reach the
+port wipe or reconfigure it without credentials, a web page in this machine's browser for one; lists all buckets to
+requests without credentials.
+*Here*: an object that would leave too little room is refused with 507 and one sentence; the two endpoints are closed;
+a request to `/` needs credentials.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from localaws.state import free_bytes
+
+RESERVED_BYTES = 128 * 1024**2
+"""Stays free, so that all state can be saved at the end."""
+_CLOSED = ("/_ministack/reset", "/_ministack/config")
+
+logger = logging.getLogger("localaws.gateway")
+
+Scope, Receive, Send = Any, Any, Any
+"""ASGI's own; the server that calls declares them precisely."""
+
+
+class Gateway:
+    """An ASGI application around ministack's."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], state_dir: Path) -> None:
+        self._app = app
+        self._state_dir = state_dir
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await _answer(send, *refusal)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+        """Status, code and message; None for a request that may go on."""
+        if scope["path"] in _CLOSED:
+            return 403, "AccessDenied", "This endpoint is closed. An empty lake begins with an empty state folder."
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        if scope["path"] == "/" and not scope["query_string"] and scope["method"] == "GET":
+            return None if b"authorization" in headers else (403, "AccessDenied", "Access Denied")
+        if scope["method"] != "PUT":
+            return None
+        size = int(headers.get(b"content-length", b"0"))
+        free = free_bytes(self._state_dir)
+        if free - size >= RESERVED_BYTES:
+            return None
+        message = (
+            f"The disk of the embedded AWS is full: {free // 1024**2} MB free, {size // 1024**2} MB to store, "
+            f"{RESERVED_BYTES // 1024**2} MB reserved. Free some space and try again."
+        )
+        logger.error(message)
+        return 507, "InsufficientStorage", message
+
+
+async def _answer(send: Send, status: int, code: str, message: str) -> None:
+    body = f"<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    data = body.encode()
+    headers = [
+        (b"content-type", b"application/xml"),
+        (b"content-length", str(len(data)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": data})
