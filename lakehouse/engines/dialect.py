@@ -45,7 +45,7 @@ def to_duckdb(sql: str, where: str) -> str:
         for node in statements[0].walk():
             _refuse_unequal(node, where)
         translated = statements[0].transform(_as_spark_means_it)
-        return translated.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
+        return translated.sql(dialect="duckdb", identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
     except SqlglotError as error:
         raise EngineError(f"{where}: cannot be said in DuckDB's SQL: {error}") from error
 
