@@ -29,8 +29,19 @@ sys.path.insert(0, str(ROOT))
 from localaws.java import find_java  # noqa: E402  (the checkout is no package yet when `make setup` runs this)
 
 TRUSTSTORE_PASSWORD = "lakegate"  # noqa: S105  (it protects public certificates in a temporary folder)
-UNUSED = "com.amazonaws:aws-java-sdk-bundle"
-"""281 MB that hadoop-aws names as its dependency; the single modules in jars.txt do the same work."""
+UNUSED = (
+    "com.amazonaws:aws-java-sdk-bundle",
+    "com.google.cloud.bigdataoss:*",
+    "com.fasterxml.jackson.core:*",
+    "org.apache.hadoop:hadoop-azure",
+    "org.apache.hadoop:hadoop-client-api",
+    "org.apache.hadoop:hadoop-client-runtime",
+    "org.apache.hadoop:hadoop-cloud-storage",
+    "org.apache.hadoop:hadoop-openstack",
+    "org.eclipse.jetty:*",
+)
+"""What the jars name as dependencies and we leave out: Spark has it already, or it is for other clouds, or (the
+bundle, 281 MB) the single modules in jars.txt do the same work."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ def resolve(jars: list[Jar], work: Path) -> subprocess.CompletedProcess[str]:
     program.touch()
     home = Path(pyspark.__file__).parent
     command = [str(home / "bin" / "spark-submit"), "--packages", ",".join(jar.coordinate for jar in jars)]
-    command += ["--exclude-packages", UNUSED, "--conf", f"spark.jars.ivy={work / 'ivy'}"]
+    command += ["--exclude-packages", ",".join(UNUSED), "--conf", f"spark.jars.ivy={work / 'ivy'}"]
     if settings := os.environ.get("LAKE_IVY_SETTINGS"):
         command += ["--conf", f"spark.jars.ivySettings={settings}"]
     environment = {
