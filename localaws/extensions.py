@@ -9,6 +9,7 @@ from localaws import (
     cloudformation_tables,
     glue_jobs,
     lambdas,
+    s3_events,
     saving,
     stepfunctions,
     transport,
@@ -21,6 +22,7 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     users.close_root_holes()
     transport.install()
     saving.install()
+    s3_events.install()
     lambdas.install()
     glue_jobs.install(endpoint_url, state_dir / "jobs")
     stepfunctions.install(endpoint_url)
@@ -45,6 +47,7 @@ def after_start(unclean_stop: bool) -> None:
 def shut_down() -> None:
     """End what the hooks started: first jobs, then workers."""
     glue_jobs.end_all()
+    athena.shut_down()
     lambdas.end_all()
 
 

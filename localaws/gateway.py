@@ -10,7 +10,7 @@ a request to `/` needs credentials.
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from localaws.state import free_bytes
 
@@ -20,7 +20,9 @@ _CLOSED = ("/_ministack/reset", "/_ministack/config")
 
 logger = logging.getLogger("localaws.gateway")
 
-Scope, Receive, Send = Any, Any, Any
+Scope: TypeAlias = Any
+Receive: TypeAlias = Any
+Send: TypeAlias = Any
 """ASGI's own; the server that calls declares them precisely."""
 
 

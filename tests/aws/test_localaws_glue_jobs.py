@@ -4,10 +4,10 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from event_queue import queue_of_events
 from glue_job import BUCKET, READ_SCRIPTS, WRITE_LOGS, log_lines, make_job, make_role, put_script, run_job, wait_for_run
 
 from localaws import EmbeddedAws
@@ -172,7 +172,7 @@ def test_a_failed_run_is_repeated_up_to_max_retries(aws: EmbeddedAws, role: str)
 
 def test_every_end_of_a_run_is_an_event_as_aws_writes_it(aws: EmbeddedAws, role: str) -> None:
     pattern = {"source": ["aws.glue"], "detail-type": ["Glue Job State Change"], "detail": {"jobName": ["tells"]}}
-    receive = _queue_of_events(aws, "glue-events", pattern)
+    receive = queue_of_events(aws, "glue-events", pattern)
     job = make_job(aws, "tells", "import sys; assert '--fail' not in sys.argv", role=role)
     good = run_job(aws, job)
     event = receive()
@@ -193,31 +193,6 @@ def test_every_end_of_a_run_is_an_event_as_aws_writes_it(aws: EmbeddedAws, role:
     detail = receive()["detail"]
     assert (detail["state"], detail["severity"], detail["jobRunId"]) == ("FAILED", "ERROR", bad["Id"])
     assert "AssertionError" in detail["message"]
-
-
-def _queue_of_events(aws: EmbeddedAws, name: str, pattern: dict[str, Any]) -> Any:
-    sqs, events = aws.client("sqs"), aws.client("events")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-
-    def receive() -> dict[str, Any]:
-        message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        event: dict[str, Any] = json.loads(message["Body"])
-        return event
-
-    return receive
 
 
 def _wait_for(path: Path) -> str:
