@@ -7,7 +7,7 @@ ministack's. What is the same as on AWS, what is simpler and what is missing: do
 import json
 from typing import Any
 
-from localaws.athena import api, resources
+from localaws.athena import api, executions, resources
 from localaws.athena.errors import InvalidRequestError
 
 _CALLS = {
@@ -15,6 +15,11 @@ _CALLS = {
     "GetQueryResults": api.get_query_results,
     "StopQueryExecution": api.stop_query_execution,
 }
+
+
+def shut_down() -> None:
+    """Stop the queries that still run."""
+    executions.shut_down()
 
 
 def install() -> None:

@@ -200,6 +200,8 @@ def _alter_table(text: str, database: str, session: Session) -> list[str]:
     cursor.require("alter", "table")
     own, name = cursor.name()
     table = existing_table(own or database, name, session)
+    if cursor.words("add", "columns"):
+        raise not_supported("ALTER TABLE ADD COLUMNS")
     if cursor.words("add"):
         return _add_partitions(cursor, table, session)
     if cursor.words("drop"):

@@ -8,7 +8,7 @@ import duckdb
 
 from localaws.athena import ddl, results, writes
 from localaws.athena.errors import InvalidRequestError, QueryError, internal, not_supported
-from localaws.athena.files import data_error
+from localaws.athena.files import RAW_FIELD, data_error
 from localaws.athena.hive_types import ResultType
 from localaws.athena.results import ResultColumn
 from localaws.athena.session import Session
@@ -112,7 +112,7 @@ def engine_error(error: duckdb.Error) -> QueryError:
         what = f"'{grouping[1]}' must be an aggregate expression or appear in GROUP BY clause"
         return QueryError(f"EXPRESSION_NOT_AGGREGATE: {what}")
     if isinstance(error, duckdb.ConversionException):
-        in_file = "CSV Error" in text or "read_json" in text or "file" in text.lower()
+        in_file = RAW_FIELD in text or "CSV Error" in text or "read_json" in text or "JSON" in text
         return data_error(error) if in_file else QueryError(f"INVALID_CAST_ARGUMENT: {first}")
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):
         return not_supported(first)

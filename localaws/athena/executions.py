@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from localaws.athena.session import Session
 from localaws.athena.statements import Statement, fill_parameters
 
 _CONCURRENT = 4
+_INTERRUPT_SECONDS = 0.05
 _CANCELLED = "Query was cancelled by user"
 _LOG = logging.getLogger("localaws.athena")
 
@@ -33,6 +34,7 @@ class Running:
 
     session: Session | None = None
     stopped: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 _pool = ThreadPoolExecutor(_CONCURRENT, thread_name_prefix="athena")
@@ -54,17 +56,32 @@ def stop(record: dict[str, Any]) -> None:
             return
         _finish(record, "CANCELLED", _CANCELLED)
         running = _running.get(record["QueryExecutionId"])
-        if running is None:
-            return
+    if running is not None:
         running.stopped = True
-        if running.session is not None:
-            running.session.interrupt()
+        threading.Thread(target=_interrupt, args=(running,), name="athena-stop", daemon=True).start()
+
+
+def shut_down() -> None:
+    """Stop every query that runs or waits."""
+    for running in list(_running.values()):
+        running.stopped = True
+        _interrupt(running)
+
+
+def _interrupt(running: Running) -> None:
+    """Interrupt until the query has ended: DuckDB forgets an interrupt that comes between two of its statements."""
+    while not running.ended.is_set():
+        with _lock:
+            if running.session is not None:
+                running.session.interrupt()
+        running.ended.wait(_INTERRUPT_SECONDS)
 
 
 def _work(record: dict[str, Any], job: Job, caller: Caller, parameters: tuple[str, ...], running: Running) -> None:
     with _lock:
         if running.stopped:
             _running.pop(job.query_id, None)
+            running.ended.set()
             return
         record["Statistics"]["QueryQueueTimeInMillis"] = _millis_since(record["_submitted"])
         record["_started"] = time.monotonic()
@@ -73,7 +90,7 @@ def _work(record: dict[str, Any], job: Job, caller: Caller, parameters: tuple[st
     try:
         outcome = _run_in(work, job, caller, parameters, running)
     except duckdb.InterruptException:
-        pass
+        _cancel(record)
     except QueryError as failure:
         _fail(record, failure)
     except Exception as error:  # noqa: BLE001 - a worker's last resort: the query must not stay RUNNING for ever
@@ -84,6 +101,7 @@ def _work(record: dict[str, Any], job: Job, caller: Caller, parameters: tuple[st
     finally:
         shutil.rmtree(work, ignore_errors=True)
         _running.pop(job.query_id, None)
+        running.ended.set()
 
 
 def _run_in(work: Path, job: Job, caller: Caller, parameters: tuple[str, ...], running: Running) -> Outcome:
@@ -114,6 +132,12 @@ def _succeed(record: dict[str, Any], outcome: Outcome) -> None:
         if outcome.manifest:
             record["Statistics"]["DataManifestLocation"] = outcome.manifest.url
         _finish(record, "SUCCEEDED", None)
+
+
+def _cancel(record: dict[str, Any]) -> None:
+    with _lock:
+        if record["Status"]["State"] == "RUNNING":
+            _finish(record, "CANCELLED", _CANCELLED)
 
 
 def _fail(record: dict[str, Any], failure: QueryError) -> None:

@@ -15,6 +15,8 @@ from localaws.athena.sql_text import literal, name, string_list
 
 PARTITION = "lakegate_partition"
 """Folder key and column that tell to which partition a file belongs: its number."""
+RAW_FIELD = "csv_field_"
+"""Column of a CSV reader, with its number: DuckDB names it when its text is no value of the declared type."""
 _TEXT, _NUMBER = "text", "number"
 
 
@@ -99,19 +101,19 @@ def _family(kind: str) -> str:
 
 def _csv(table: Table, files: list[Path]) -> str:
     """OpenCSVSerde and LazySimpleSerDe: columns by position; what a short line lacks is NULL."""
-    raw = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(table.columns)))
+    raw = ", ".join(f"'{RAW_FIELD}{index}': 'VARCHAR'" for index in range(len(table.columns)))
     if table.format == "open_csv":
         delimiter = table.serde_parameters.get("separatorChar", ",")
         quote = table.serde_parameters.get("quoteChar", '"')
         escape = table.serde_parameters.get("escapeChar", "\\")
-        casts = [_open_csv_cast(f"c{index}", column) for index, column in enumerate(table.columns)]
+        casts = [_open_csv_cast(f"{RAW_FIELD}{index}", column) for index, column in enumerate(table.columns)]
     else:
         delimiter = table.serde_parameters.get(
             "field.delim", table.serde_parameters.get("serialization.format", "\x01")
         )
         delimiter = "\x01" if delimiter == "1" else delimiter
         quote, escape = "", table.serde_parameters.get("escape.delim", "")
-        casts = [_delimited_cast(f"c{index}", column) for index, column in enumerate(table.columns)]
+        casts = [_delimited_cast(f"{RAW_FIELD}{index}", column) for index, column in enumerate(table.columns)]
     options = (
         f"auto_detect = false, header = false, skip = {table.skipped_header_lines}, delim = {literal(delimiter)}, "
         f"quote = {literal(quote)}, escape = {literal(quote if quote else escape)}, columns = {{{raw}}}, "

@@ -12,7 +12,7 @@ from localaws.athena.cursor import Word, words_of
 from localaws.athena.errors import not_supported, position_of, semantic
 
 _TRINO_NAMES = """
-abs acos all_match any_match any_value approx_distinct approx_percentile arbitrary array_agg array_distinct
+abs acos any_value approx_distinct approx_percentile arbitrary array_agg array_distinct
 array_except array_intersect array_join array_max array_min array_position array_remove array_sort array_union
 asin at_timezone atan atan2 avg
 bitwise_and bitwise_or bitwise_xor bool_and bool_or cardinality cbrt ceil ceiling chr coalesce codepoint concat
@@ -21,11 +21,11 @@ date_add date_diff date_format date_parse date_trunc day day_of_month day_of_wee
 dow doy e element_at ends_with every exp extract filter first_value flatten floor format format_datetime
 from_base64 from_iso8601_date from_iso8601_timestamp from_unixtime from_utf8 geometric_mean greatest grouping
 histogram hour if is_finite is_infinite is_nan json_array_length json_extract json_extract_scalar json_format
-json_parse json_size kurtosis lag last_day_of_month last_value lead least length levenshtein_distance listagg ln
+json_parse json_size lag last_day_of_month last_value lead least length levenshtein_distance listagg ln
 localtimestamp log log10 log2 lower lpad ltrim map map_agg map_entries map_from_entries map_keys map_values max
-max_by md5 millisecond min min_by minute mod month now nth_value ntile nullif parse_datetime percent_rank pi position pow
-power quarter radians rand random rank regexp_extract regexp_extract_all regexp_like regexp_replace regr_intercept
-regr_slope repeat replace reverse round row row_number rpad rtrim second sequence sha256 sign sin skewness slice
+max_by md5 millisecond min min_by minute mod month now nth_value ntile nullif parse_datetime percent_rank pi position
+pow power quarter radians rand random rank regexp_extract regexp_extract_all regexp_like regexp_replace regr_intercept
+regr_slope repeat replace reverse round row row_number rpad rtrim second sequence sha256 sign sin slice
 split split_part split_to_map sqrt starts_with stddev stddev_pop stddev_samp strpos substr substring sum tan
 to_base64 to_hex to_iso8601 to_unixtime to_utf8 transform translate trim truncate try unnest upper
 url_extract_host url_extract_path uuid var_pop var_samp variance week week_of_year with_timezone year year_of_week

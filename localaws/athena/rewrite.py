@@ -307,6 +307,13 @@ def _named(node: exp.Anonymous) -> exp.Expr | None:
     return rule(node) if rule else None
 
 
+def _parse_datetime(node: exp.ParseDatetime) -> exp.Expr:
+    pattern = node.args["format"]
+    if not (isinstance(pattern, exp.Literal) and pattern.is_string):
+        raise not_supported("parse_datetime with a pattern that is no literal")
+    return _cast(_call("strptime", node.this, _text(strftime_pattern(pattern.name))), "TIMESTAMPTZ")
+
+
 def _format(node: exp.Format) -> exp.Expr:
     return _call("printf", node.this, *node.expressions)
 
@@ -336,6 +343,7 @@ _RULES: tuple[tuple[type[exp.Expr], Callable[..., exp.Expr | None]], ...] = (
     (exp.GenerateSeries, _series),
     (exp.Unnest, _unnest),
     (exp.Format, _format),
+    (exp.ParseDatetime, _parse_datetime),
     (exp.ApproxQuantile, _quantile),
     (exp.ArraySlice, _slice),
     (exp.StrToMap, _split_to_map),

@@ -12,6 +12,10 @@ CREATE MACRO trino_divide(a BIGINT, b BIGINT) AS a // b,
     (a DOUBLE, b DOUBLE) AS a / b,
     (a DECIMAL(38, 6), b DECIMAL(38, 6)) AS error('NOT_SUPPORTED: the embedded AWS cannot tell the types of this division; cast both sides');
 
+CREATE MACRO e() AS exp(1);
+CREATE MACRO is_finite(x) AS isfinite(x);
+CREATE MACRO is_infinite(x) AS isinf(x);
+
 -- Text
 CREATE MACRO trino_regexp_extract(s, p, g := 0) AS CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END;
 CREATE MACRO trino_split_part(s, d, i) AS str_split(s, d)[i];
@@ -40,6 +44,8 @@ CREATE MACRO year_of_week(x) AS isoyear(x);
 CREATE MACRO yow(x) AS isoyear(x);
 
 -- Aggregates and collections
+CREATE MACRO repeat(x, n) AS list_transform(range(n), LAMBDA i : x);
+CREATE MACRO array_union(a, b) AS list_distinct(list_concat(a, b));
 CREATE MACRO trino_slice(a, i, n) AS CASE WHEN i > 0 THEN a[i:i + n - 1] ELSE a[len(a) + i + 1:len(a) + i + n] END;
 CREATE MACRO geometric_mean(x) AS geomean(x);
 
