@@ -10,7 +10,7 @@ from localaws.athena.errors import InvalidRequestError, QueryError
 from localaws.athena.hive_types import ResultType
 from localaws.athena.results import ResultColumn
 from localaws.athena.statements import Statement, read_statement
-from localaws.athena.storage import S3Path, bucket_exists, encryption_headers, parse_url, read
+from localaws.athena.storage import S3Path, bucket_exists, encryption_headers, opened, parse_url
 
 _ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 _NO_OUTPUT = (
@@ -60,18 +60,14 @@ def get_query_results(request: dict[str, Any], access_key: str) -> dict[str, Any
         ResultColumn(name, ResultType(kind, precision, scale)) for name, kind, precision, scale in record["_columns"]
     ]
     location = parse_url(record["ResultConfiguration"]["OutputLocation"])
-    has_file = location.key.endswith((".csv", ".txt"))
+    limit, token = int(request.get("MaxResults") or 1000), request.get("NextToken")
+    if not location.key.endswith((".csv", ".txt")):
+        return results.page(b"", columns, has_header=False, limit=limit, token=token)
     try:
-        body = read(location, _caller(access_key)) if has_file else b""
+        with opened(location, _caller(access_key)) as body:
+            return results.page(body, columns, has_header=location.key.endswith(".csv"), limit=limit, token=token)
     except QueryError as failure:
         raise InvalidRequestError(f"Could not find results: {failure.reason}") from failure
-    return results.page(
-        body,
-        columns,
-        has_header=location.key.endswith(".csv"),
-        limit=int(request.get("MaxResults") or 1000),
-        token=request.get("NextToken"),
-    )
 
 
 def stop_query_execution(request: dict[str, Any], _access_key: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from localaws.athena.results import ResultColumn
 from localaws.athena.session import Session
 from localaws.athena.statements import Statement
 from localaws.athena.storage import S3Path, put
+from localaws.athena.table_files import Write
 from localaws.athena.translate import translate
 
 _OWN_CODE = re.compile(r"Invalid Input Error: ([A-Z_]{6,}: .*)")
@@ -63,7 +64,7 @@ def _run(job: Job, session: Session, work: Path) -> Outcome:
     if kind == "SELECT":
         return _select(job, session, work)
     if kind in ("CREATE_TABLE_AS_SELECT", "INSERT", "UNLOAD"):
-        written = _write(job, writes.Write(session, work, job.query_id, job.encryption))
+        written = _write(job, Write(session, work, job.query_id, job.encryption))
         manifest = job.output.child(f"{job.query_id}-manifest.csv")
         body = "".join(f"{path.url}\n" for path in written).encode()
         put(manifest, body, session.caller, content_type="text/csv", encryption=job.encryption)
@@ -76,7 +77,7 @@ def _run(job: Job, session: Session, work: Path) -> Outcome:
     return Outcome(columns, session.scanned_bytes)
 
 
-def _write(job: Job, write: writes.Write) -> list[S3Path]:
+def _write(job: Job, write: Write) -> list[S3Path]:
     text = job.statement.text
     if job.statement.subtype == "CREATE_TABLE_AS_SELECT":
         return writes.create_table_as(text, job.database, job.output, write)

@@ -1,7 +1,7 @@
 """Which resource an Athena call asks permission for: the workgroup, also where the request names only a query.
 
-*ministack*: looks for `WorkGroup` in the request alone, so that GetQueryExecution and its like ask for `*`. *Here, as in
-AWS's service authorization reference*: the workgroup of the query, or `primary` where a query is started in none.
+*ministack*: looks for `WorkGroup` in the request alone, so that GetQueryExecution and its like ask for `*`. *Here, as
+in AWS's service authorization reference*: the workgroup of the query, or `primary` where a query is started in none.
 """
 
 import json

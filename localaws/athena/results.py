@@ -1,5 +1,6 @@
 """A result as Athena writes and shows it: every field as text, quoted; NULL as nothing between two commas."""
 
+import mmap
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def _scalar_text(head: str, value: str) -> str:
     return f"CAST({value} AS VARCHAR)"
 
 
-def rows_of(body: bytes, offset: int, limit: int) -> tuple[list[list[str | None]], int]:
+def rows_of(body: bytes | mmap.mmap, offset: int, limit: int) -> tuple[list[list[str | None]], int]:
     """At most `limit` rows of a result file from a byte offset, and the offset of the next row (or the file's size).
 
     A field is text, or None for NULL.
@@ -97,7 +98,7 @@ def rows_of(body: bytes, offset: int, limit: int) -> tuple[list[list[str | None]
     return rows, position
 
 
-def _parse(body: bytes, position: int) -> Iterator[tuple[list[str | None], int]]:
+def _parse(body: bytes | mmap.mmap, position: int) -> Iterator[tuple[list[str | None], int]]:
     row: list[str | None] = []
     while position < len(body):
         match = _FIELD.match(body, position)
@@ -113,7 +114,7 @@ def _parse(body: bytes, position: int) -> Iterator[tuple[list[str | None], int]]
 
 
 def page(
-    body: bytes, columns: list[ResultColumn], *, has_header: bool, limit: int, token: str | None
+    body: bytes | mmap.mmap, columns: list[ResultColumn], *, has_header: bool, limit: int, token: str | None
 ) -> dict[str, Any]:
     """One page of GetQueryResults. A query's header row counts as the first row of the first page."""
     if not 1 <= limit <= 1000:
@@ -131,7 +132,7 @@ def page(
     return answer | ({"NextToken": str(offset)} if offset < len(body) else {})
 
 
-def text_rows(body: bytes, offset: int, limit: int) -> tuple[list[list[str | None]], int]:
+def text_rows(body: bytes | mmap.mmap, offset: int, limit: int) -> tuple[list[list[str | None]], int]:
     """Lines of the plain text result of SHOW and DESCRIBE, one column, from a byte offset."""
     lines = body[offset:].split(b"\n")
     lines = lines[:-1] if lines and not lines[-1] else lines

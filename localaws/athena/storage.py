@@ -5,9 +5,13 @@ version costs nothing, and stays whole when the object is overwritten meanwhile,
 never changes them.
 """
 
+import contextlib
+import mmap
 import os
 import shutil
+import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,15 +108,17 @@ def fetch(item: S3Object, target: Path, caller: Caller) -> None:
         shutil.copyfile(source, target)
 
 
-def read(path: S3Path, caller: Caller) -> bytes:
-    """An object's body. Raises QueryError when it is not there or the caller may not read it."""
-    from ministack.services import s3
-
-    caller.require("s3:GetObject", path.arn)
-    data: bytes | None = s3._get_object_data(path.bucket, path.key)
-    if data is None:
-        raise QueryError(f"The specified key does not exist: {path.url}")
-    return data
+@contextlib.contextmanager
+def opened(path: S3Path, caller: Caller) -> Iterator[bytes | mmap.mmap]:
+    """An object's body, mapped and not loaded. Raises QueryError when it is gone or the caller may not read it."""
+    with tempfile.TemporaryDirectory(prefix="athena-") as folder:
+        local = Path(folder) / "body"
+        fetch(S3Object(path, 0), local, caller)
+        if local.stat().st_size == 0:
+            yield b""
+            return
+        with local.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
+            yield body
 
 
 def put(path: S3Path, body: bytes, caller: Caller, *, content_type: str, encryption: dict[str, str]) -> None:

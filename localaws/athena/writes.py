@@ -1,34 +1,16 @@
 """CREATE TABLE AS, INSERT INTO and UNLOAD: a query's rows as files under a location."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
-
-from localaws.athena.catalog import Column, Partition, Table
+from localaws.athena.catalog import Column, Table
 from localaws.athena.cursor import Cursor, Value
 from localaws.athena.errors import QueryError, not_supported
 from localaws.athena.hive_types import duckdb_type, hive_type
 from localaws.athena.session import Session
-from localaws.athena.sql_text import literal, name
-from localaws.athena.storage import S3Path, list_objects, parse_url, put
+from localaws.athena.sql_text import name
+from localaws.athena.storage import S3Path, list_objects, parse_url
+from localaws.athena.table_files import Write, register_partitions, table_input, write_files
 from localaws.athena.translate import Translated, translate
 
-_PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
-_PARQUET_FORMATS = "org.apache.hadoop.hive.ql.io.parquet.MapredParquet{}Format"
 _COMPRESSIONS = ("gzip", "snappy", "zstd", "uncompressed")
-_MOST_PARTITIONS = 100
-_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
-
-
-@dataclass(frozen=True)
-class Write:
-    """Where one query writes and how: `target` is a folder, `encryption` request headers of S3."""
-
-    session: Session
-    work: Path
-    query_id: str
-    encryption: dict[str, str]
 
 
 def create_table_as(text: str, database: str, output: S3Path, write: Write) -> list[S3Path]:
@@ -52,11 +34,11 @@ def create_table_as(text: str, database: str, output: S3Path, write: Write) -> l
     translated = translate(query, database, session)
     columns = _hive_columns(session, translated)
     data_columns, key_columns = _split_keys(columns, keys)
-    files = _write(write, _select_as(translated, columns), location, keys, compression)
-    session.catalog.create_table(target_database, _table_input(table_name, data_columns, key_columns, location))
+    files = write_files(write, _select_as(translated, columns), location, keys, compression)
+    session.catalog.create_table(target_database, table_input(table_name, data_columns, key_columns, location))
     table = session.catalog.table(target_database, table_name)
     if table is not None:
-        _register_partitions(session, table, files, location)
+        register_partitions(session, table, files, location)
     return [path for path, _ in files]
 
 
@@ -79,8 +61,8 @@ def insert_into(text: str, database: str, write: Write) -> list[S3Path]:
     select = _insert_select(session, translated, table, names)
     location = parse_url(table.location).folder()
     keys = [column.name for column in table.partition_keys]
-    files = _write(write, select, location, keys, "gzip")
-    _register_partitions(session, table, files, location)
+    files = write_files(write, select, location, keys, "gzip")
+    register_partitions(session, table, files, location)
     return [path for path, _ in files]
 
 
@@ -100,7 +82,7 @@ def unload(text: str, database: str, write: Write) -> list[S3Path]:
     _require_empty(location, write.session)
     translated = translate(query, database, write.session)
     columns = _hive_columns(write.session, translated)
-    files = _write(write, _select_as(translated, columns), location, [], compression, kind)
+    files = write_files(write, _select_as(translated, columns), location, [], compression, kind)
     return [path for path, _ in files]
 
 
@@ -205,68 +187,3 @@ def _assignable(kind: str, wanted: str) -> bool:
     if one == two or kind == '"NULL"' or (one, two) in (("DATE", "TIMESTAMP"), ("HUGEINT", "BIGINT")):
         return True
     return one in _WIDENING and two in _WIDENING and _WIDENING.index(one) <= _WIDENING.index(two)
-
-
-def _write(
-    write: Write, select: str, location: S3Path, keys: list[str], compression: str, kind: str = "parquet"
-) -> list[tuple[S3Path, tuple[str, ...]]]:
-    """Write rows and upload them; gives each file with its partition's values."""
-    connection = write.session.connection
-    folder = write.work / "written"
-    folder.mkdir()
-    if not keys:
-        options = f"FORMAT {kind}, COMPRESSION {'gzip' if kind == 'json' else compression}"
-        connection.execute(f"COPY ({select}) TO {literal(str(folder / '0'))} ({options})")
-    else:
-        listed = ", ".join(name(key) for key in keys)
-        count = connection.execute(f"SELECT count(*) FROM (SELECT DISTINCT {listed} FROM ({select}))").fetchall()[0][0]
-        if count > _MOST_PARTITIONS:
-            raise QueryError(
-                f"HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of {_MOST_PARTITIONS} open writers for partitions"
-            )
-        options = f"FORMAT {kind}, COMPRESSION {compression}, PARTITION_BY ({listed})"
-        connection.execute(f"COPY ({select}) TO {literal(str(folder))} ({options})")
-    written = []
-    for number, local in enumerate(sorted(path for path in folder.rglob("*") if path.is_file())):
-        parts = local.relative_to(folder).parts[:-1]
-        ending = ".json.gz" if kind == "json" else ""
-        target = location.child("".join(f"{part}/" for part in parts) + f"{write.query_id}_{number:05d}{ending}")
-        put(
-            target,
-            local.read_bytes(),
-            write.session.caller,
-            content_type="application/octet-stream",
-            encryption=write.encryption,
-        )
-        written.append((target, tuple(unquote(part.split("=", 1)[1]) for part in parts)))
-    return written
-
-
-def _register_partitions(
-    session: Session, table: Table, files: list[tuple[S3Path, tuple[str, ...]]], location: S3Path
-) -> None:
-    """Register the partitions that the catalog does not have yet."""
-    if not table.partition_keys:
-        return
-    known = {partition.values for partition in session.catalog.partitions(table)}
-    for path, values in files:
-        if values not in known:
-            known.add(values)
-            folder = S3Path(path.bucket, path.key.rsplit("/", 1)[0] + "/")
-            session.catalog.add_partition(table, Partition(values, folder.url))
-
-
-def _table_input(table: str, columns: list[Column], keys: list[Column], location: S3Path) -> dict[str, Any]:
-    return {
-        "Name": table,
-        "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", "has_encrypted_data": "false"},
-        "StorageDescriptor": {
-            "Columns": [{"Name": column.name, "Type": column.type} for column in columns],
-            "Location": location.url,
-            "InputFormat": _PARQUET_FORMATS.format("Input"),
-            "OutputFormat": _PARQUET_FORMATS.format("Output"),
-            "SerdeInfo": {"SerializationLibrary": _PARQUET_SERDE, "Parameters": {"serialization.format": "1"}},
-        },
-        "PartitionKeys": [{"Name": column.name, "Type": column.type} for column in keys],
-    }
