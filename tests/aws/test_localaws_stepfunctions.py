@@ -130,3 +130,57 @@ def _first_run(glue: Any, job: str) -> str:
             return str(runs[0]["Id"])
         time.sleep(0.1)
     raise AssertionError(f"{job} was never started")
+
+
+def query_task(sql: str, sync: str = ".sync", **more: Any) -> dict[str, Any]:
+    result = {"OutputLocation": "s3://wf-athena/results/"}
+    return {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::athena:startQueryExecution{sync}",
+        "Parameters": {"QueryString": sql, "ResultConfiguration": result, "WorkGroup": "primary"},
+        **more,
+    }
+
+
+ATHENA = [
+    {"Effect": "Allow", "Action": ["athena:*", "glue:Get*"], "Resource": "*"},
+    {"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::wf-athena", "arn:aws:s3:::wf-athena/*"]},
+]
+
+
+@pytest.fixture(scope="module")
+def results(aws: EmbeddedAws) -> None:
+    aws.client("s3").create_bucket(Bucket="wf-athena")
+
+
+@pytest.mark.usefixtures("results")
+def test_a_query_runs_and_its_rows_go_on_to_the_next_state(aws: EmbeddedAws) -> None:
+    rows = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::athena:getQueryResults",
+        "Parameters": {"QueryExecutionId.$": "$.QueryExecution.QueryExecutionId"},
+        "End": True,
+    }
+    states = {"Query": query_task("select 40 + 2 as answer", Next="Rows"), "Rows": rows}
+    done = execute(aws, make_machine(aws, "wf-query", states, *ATHENA), input="{}")
+    assert done["status"] == "SUCCEEDED", done.get("cause")
+    found = json.loads(done["output"])["ResultSet"]["Rows"]
+    assert [[cell["VarCharValue"] for cell in row["Data"]] for row in found] == [["answer"], ["42"]]
+
+
+@pytest.mark.usefixtures("results")
+def test_a_failed_query_fails_the_task_with_the_query_as_cause(aws: EmbeddedAws) -> None:
+    states = {"Query": query_task("select nowhere from nothing", End=True)}
+    done = execute(aws, make_machine(aws, "wf-bad-query", states, *ATHENA), input="{}")
+    assert (done["status"], done["error"]) == ("FAILED", "States.TaskFailed")
+    status = json.loads(done["cause"])["QueryExecution"]["Status"]
+    assert status["State"] == "FAILED"
+    assert isinstance(status["SubmissionDateTime"], int)
+
+
+@pytest.mark.usefixtures("results")
+def test_a_query_needs_the_roles_permission(aws: EmbeddedAws) -> None:
+    states = {"Query": query_task("select 1", End=True)}
+    done = execute(aws, make_machine(aws, "wf-no-query", states, ATHENA[1]), input="{}")
+    assert (done["status"], done["error"]) == ("FAILED", "Athena.AmazonAthenaException")
+    assert "athena:StartQueryExecution" in done["cause"]
