@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/athena/latest/ug/error-reference.html
 
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 SYSTEM, USER, OTHER = 1, 2, 3
 _INTERNAL_ERROR, _USER_ERROR, _DATA_ERROR, _DDL_FAILED, _SYNTAX_ERROR = 200, 1000, 1001, 1003, 1006
 
@@ -45,6 +47,14 @@ def position_of(text: str, offset: int) -> Position:
     """Line and column of a character offset."""
     before = text[:offset]
     return Position(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+
+
+def start_of(text: str, *nodes: exp.Expr) -> Position:
+    """Where expressions that were parsed from a text begin; the start of the text where they name nothing."""
+    columns = [column.this for node in nodes for column in node.find_all(exp.Column)]
+    named = columns or [name for node in nodes for name in node.find_all(exp.Identifier)]
+    starts = [int(part.meta["start"]) for part in named if "start" in part.meta]
+    return position_of(text, min(starts)) if starts else Position(1, 1)
 
 
 def semantic(code: str, at: Position, what: str) -> QueryError:

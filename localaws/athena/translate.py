@@ -14,11 +14,12 @@ from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena.catalog import CATALOG, Table
 from localaws.athena.cursor import words_of
-from localaws.athena.errors import InvalidRequestError, Position, QueryError, not_supported, position_of, semantic
+from localaws.athena.errors import InvalidRequestError, Position, QueryError, not_supported, semantic, start_of
 from localaws.athena.functions import check_functions
 from localaws.athena.rewrite import rewrite
 from localaws.athena.session import Session
-from localaws.athena.typing import FLOATING, INSTANTS, INTEGERS, TIMESTAMPS, annotate, kind_of
+from localaws.athena.type_check import check_types
+from localaws.athena.typing import annotate
 
 _UNRESOLVED = re.compile(r"Column '(?:.*\.)?\"?([^'\"]+)\"?' could not be resolved")
 _UNNAMED = "_unnamed_"
@@ -85,19 +86,12 @@ def translate(text: str, database: str, session: Session) -> Translated:
     qualified = _qualify(text, query, schema)
     names = tuple(_column_name(index, item) for index, item in enumerate(qualified.selects))
     annotated = annotate(qualified, schema)
-    _check_types(text, annotated)
+    check_types(text, annotated)
     try:
         sql = rewrite(annotated).sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
         raise not_supported(str(error).split("\n", 1)[0]) from error
     return Translated(sql, names)
-
-
-def start_of(node: exp.Expr, text: str) -> Position:
-    """Where an expression begins in the text."""
-    named = [column.this for column in node.find_all(exp.Column)] or list(node.find_all(exp.Identifier))
-    starts = [int(part.meta["start"]) for part in named if "start" in part.meta]
-    return position_of(text, min(starts)) if starts else _START
 
 
 def _mark_unnamed(query: exp.Query) -> None:
@@ -139,7 +133,7 @@ def _register_tables(text: str, query: exp.Query, database: str, session: Sessio
 
 
 def _register_table(text: str, node: exp.Table, database: str, session: Session) -> None:
-    at = start_of(node, text)
+    at = start_of(text, node)
     if node.catalog and node.catalog != CATALOG:
         raise semantic("CATALOG_NOT_FOUND", at, f"Catalog '{node.catalog}' does not exist")
     if not node.db and not database:
@@ -165,7 +159,7 @@ def _register_view(view: Table, session: Session) -> None:
 
 
 def _qualify(text: str, query: exp.Query, schema: MappingSchema) -> exp.Query:
-    columns = [(column.name, start_of(column, text)) for column in query.find_all(exp.Column)]
+    columns = [(column.name, start_of(text, column)) for column in query.find_all(exp.Column)]
     try:
         qualified = qualify(query, schema=schema, dialect="trino", expand_alias_refs=False)
     except OptimizeError as error:
@@ -173,7 +167,7 @@ def _qualify(text: str, query: exp.Query, schema: MappingSchema) -> exp.Query:
     for having in qualified.find_all(exp.Having):
         for column in having.find_all(exp.Column):
             if not column.table:
-                raise _column_not_found(column.name, start_of(column, text))
+                raise _column_not_found(column.name, start_of(text, column))
     return qualified
 
 
@@ -188,42 +182,3 @@ def _resolution_error(message: str, columns: list[tuple[str, Position]]) -> Quer
 def _column_not_found(name: str, at: Position) -> QueryError:
     what = f"Column '{name}' cannot be resolved or requester is not authorized to access requested resources"
     return semantic("COLUMN_NOT_FOUND", at, what)
-
-
-_SIMPLE = (exp.Column, exp.Literal, exp.Cast, exp.Paren, exp.Neg)
-
-
-def _check_types(text: str, query: exp.Expr) -> None:
-    """Trino never compares text with numbers, dates or times; DuckDB does.
-
-    Only columns, literals and casts are judged: their types are certain.
-    """
-    for node in query.find_all(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE):
-        sides = (node.this, node.expression)
-        if not all(isinstance(side, _SIMPLE) for side in sides):
-            continue
-        families = {_family(kind_of(side)) for side in sides}
-        if len(families) == 2 and "unknown" not in families:
-            words = " ".join([_type_name(sides[0]), _SYMBOLS[type(node)], _type_name(sides[1])])
-            raise semantic("TYPE_MISMATCH", start_of(node, text), f"Cannot apply operator: {words}")
-
-
-_SYMBOLS = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
-
-
-def _family(kind: exp.DType) -> str:
-    if kind in INTEGERS | FLOATING | {exp.DType.DECIMAL}:
-        return "number"
-    if kind in (exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR):
-        return "text"
-    if kind in TIMESTAMPS | INSTANTS | {exp.DType.DATE}:
-        return "time"
-    return "boolean" if kind is exp.DType.BOOLEAN else "unknown"
-
-
-def _type_name(side: exp.Expr) -> str:
-    if isinstance(side, exp.Literal) and side.is_string:
-        return f"varchar({len(side.name)})"
-    kind = kind_of(side)
-    names = {exp.DType.INT: "integer", exp.DType.TEXT: "varchar", exp.DType.TIMESTAMPNTZ: "timestamp(3)"}
-    return names.get(kind, side.type.sql(dialect="trino").lower() if side.type else "unknown")

@@ -304,6 +304,16 @@ def test_unnest_and_grouping_sets(session: Session, tmp_path: Path) -> None:
             "TYPE_MISMATCH: line 1:1: Cannot apply operator: date < varchar(10)",
         ),
         (
+            "SELECT 1 FROM (VALUES date '2026-01-01') AS t (d) WHERE d IN ('2026-01-01')",
+            "TYPE_MISMATCH: line 1:57: Cannot apply operator: date = varchar(10)",
+        ),
+        (
+            "SELECT 1 FROM (VALUES date '2026-01-01') AS t (d) WHERE d BETWEEN '2026-01-01' AND '2026-01-02'",
+            "TYPE_MISMATCH: line 1:57: Cannot apply operator: date <= varchar(10)",
+        ),
+        ("SELECT '5' + 1", "TYPE_MISMATCH: line 1:1: Cannot apply operator: varchar(1) + integer"),
+        ("SELECT 'a' || 1", "TYPE_MISMATCH: line 1:1: Unexpected parameters (varchar(1), integer) for function concat"),
+        (
             "SELECT a AS b FROM (VALUES 1) AS t (a) GROUP BY b",
             "COLUMN_NOT_FOUND: line 1:49: Column 'b' cannot be resolved or requester is not authorized to access "
             "requested resources",
