@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
-PASS_HASHES = 4_000_000
-READ_HASHES = 1_000_000
+PASS_HASHES = 1_000_000
+READ_HASHES = 250_000
 LONGEST_VECTORISED = 64
 MULTIPLY_1, MULTIPLY_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 SHIFT_1, SHIFT_2 = np.uint64(30), np.uint64(32)

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from lakehouse.parse.reasons import FileRefusedError, Reason
 
-BLOCK_BYTES = 4 * 1024 * 1024
+BLOCK_BYTES = 2 * 1024 * 1024
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """A longer line of NDJSON is a refused row; a longer element, document or CSV record refuses the file."""
 KEPT_BYTES = 64 * 1024
 """Of a record that is too long, this much goes to quarantine; the whole of it lies in bronze."""
-MAX_RECORDS = 32 * 1024
+MAX_RECORDS = 16 * 1024
 """Of tiny records a block would hold millions: it is handed on in pieces of this many."""
 NEWLINE = 10
 Positions = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ from typing import Protocol
 from lakehouse.parse.reasons import FileRefusedError, Reason
 
 READ_BYTES = 1024 * 1024
-EXPAND_BYTES = 4 * 1024 * 1024
+EXPAND_BYTES = 1 * 1024 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP = 31
 """zlib's window bits for a gzip stream of up to 32 KiB history."""
