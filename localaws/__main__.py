@@ -56,7 +56,14 @@ def _run(aws: EmbeddedAws, state: Path) -> int:
         logging.getLogger("localaws").info("ready on %s, process %d", aws.endpoint_url, os.getpid())
         stop.wait()
     (state / "server.json").unlink(missing_ok=True)
-    return 0 if aws.stopped_cleanly else NOT_SAVED
+    if aws.stopped_cleanly:
+        return 0
+    print(
+        f"Not all state could be saved; {state.absolute()}/log/server.log says what and why (is the disk full?). "
+        "The next start treats this as an unclean stop.",
+        file=sys.stderr,
+    )
+    return NOT_SAVED
 
 
 def write_files(aws: EmbeddedAws, state: Path) -> None:

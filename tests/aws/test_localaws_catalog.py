@@ -1,12 +1,25 @@
 """UpdateTable's optimistic lock holds under concurrency."""
 
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from botocore.exceptions import ClientError
 
 from localaws import EmbeddedAws
 
 
+@pytest.fixture
+def eager_threads() -> Iterator[None]:
+    """Let the server's threads take turns as often as Python can, so that a race shows."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("eager_threads")
 def test_of_concurrent_updates_with_one_version_exactly_one_succeeds(aws: EmbeddedAws) -> None:
     glue = aws.client("glue")
     glue.create_database(DatabaseInput={"Name": "locks"})
@@ -21,7 +34,7 @@ def test_of_concurrent_updates_with_one_version_exactly_one_succeeds(aws: Embedd
         return "updated"
 
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(10):
+        for _ in range(20):
             version = glue.get_table(DatabaseName="locks", Name="t")["Table"]["VersionId"]
             answers = list(pool.map(update, range(8), [version] * 8))
             assert sorted(answers) == ["ConcurrentModificationException"] * 7 + ["updated"]

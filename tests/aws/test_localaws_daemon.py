@@ -232,6 +232,19 @@ def test_unreadable_state_is_said_and_not_written_over(tmp_path: Path, daemons: 
     assert broken.read_text() == '{"half'
 
 
+def test_a_save_that_fails_is_said_and_makes_the_next_start_unclean(tmp_path: Path, daemons: list[Daemon]) -> None:
+    daemon = Daemon(tmp_path)
+    daemons.append(daemon)
+    daemon.ready()
+    in_the_way = tmp_path / "services" / "iam.json"
+    in_the_way.mkdir()
+    (in_the_way / "file").touch()
+    code, errors = daemon.end(signal.SIGTERM)
+    assert code == 3
+    assert errors.startswith("Not all state could be saved")
+    assert (tmp_path / "running").exists()
+
+
 def _create_stack(daemon: Daemon, template: str) -> None:
     client = daemon.client("cloudformation")
     client.create_stack(StackName="lake", TemplateBody=template)
