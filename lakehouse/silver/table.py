@@ -95,19 +95,7 @@ def open_or_create(store: SilverStore, dataset: Dataset) -> DeltaTable:
     """
     uri, want = store.uri(dataset.pipeline, dataset.name), delta_schema(dataset)
     try:
-        if not DeltaTable.is_deltatable(uri, storage_options=dict(store.options)):
-            create_table_with_add_actions(
-                uri,
-                want,
-                [],
-                mode="ignore",
-                partition_by=list(PARTITION_BY),
-                name=names.silver_table(dataset.pipeline, dataset.name),
-                description=dataset.description,
-                storage_options=dict(store.options),
-                commit_properties=_EXACTLY_NEXT,
-            )
-        table = open_table(store, dataset)
+        table = _existing(store, uri) or _create(store, dataset, uri)
         new = missing_fields(table.schema(), want, uri)
         if new:
             table.alter.add_columns(new, commit_properties=_EXACTLY_NEXT)
@@ -115,6 +103,29 @@ def open_or_create(store: SilverStore, dataset: Dataset) -> DeltaTable:
     except CommitFailedError as error:
         raise SilverConflictError(f"{uri}: another commit came first") from error
     return table
+
+
+def _existing(store: SilverStore, uri: str) -> DeltaTable | None:
+    try:
+        return DeltaTable(uri, storage_options=dict(store.options))
+    except TableNotFoundError:
+        return None
+
+
+def _create(store: SilverStore, dataset: Dataset, uri: str) -> DeltaTable:
+    """An empty table; one that another process makes at the same moment is as good."""
+    create_table_with_add_actions(
+        uri,
+        delta_schema(dataset),
+        [],
+        mode="ignore",
+        partition_by=list(PARTITION_BY),
+        name=names.silver_table(dataset.pipeline, dataset.name),
+        description=dataset.description,
+        storage_options=dict(store.options),
+        commit_properties=_EXACTLY_NEXT,
+    )
+    return open_table(store, dataset)
 
 
 def active_files(table: DeltaTable, batch: str | None = None) -> list[SlotFile]:

@@ -141,6 +141,6 @@ def write_silver(dataset: Dataset, ndjson: Path, parquet: Path) -> int:
         source = f"read_json('{ndjson}', format = 'newline_delimited', columns = {schema})"
         query = f"select {select}, row_number() over () as _line from {source}"
         connection.execute(f"copy ({query}) to '{parquet}' (format parquet, compression zstd)")
-        found = connection.execute(f"select count(*) from '{parquet}'").fetchone()
+        found = connection.execute(f"select count(*) from read_parquet('{parquet}')").fetchone()
     assert found is not None
     return int(found[0])

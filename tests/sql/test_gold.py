@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cases import Case, LocalSilver, all_cases
 from pyspark.sql import SparkSession
 
 from lakehouse.contract.load import pipelines
@@ -17,6 +16,7 @@ from lakehouse.contract.types import column_type
 from lakehouse.engines import duckdb as on_duckdb
 from lakehouse.engines import spark as on_spark
 from lakehouse.engines.checksum import checksum
+from tests.sql.cases import Case, LocalSilver, all_cases
 
 ARROW = {
     "string": pa.string(),
