@@ -5,6 +5,8 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from lakehouse.parse.source import Readable
+
 A = TypeVar("A")
 B = TypeVar("B")
 _END = object()
@@ -40,6 +42,22 @@ def in_order(
             yield waiting.popleft().result()
     finally:
         _finish(waiting)
+
+
+class ReadAhead:
+    """A stream of which the next piece is fetched while the last one is worked on: S3 and we take no turns."""
+
+    def __init__(self, stream: Readable, worker: ThreadPoolExecutor) -> None:
+        self._stream = stream
+        self._worker = worker
+        self._coming: Future[bytes] | None = None
+
+    def read(self, size: int) -> bytes:
+        """The next piece. Ask for the same size each time; empty only at the end, and then no more is fetched."""
+        coming = self._coming or self._worker.submit(self._stream.read, size)
+        data = coming.result()
+        self._coming = self._worker.submit(self._stream.read, size) if data else coming
+        return data
 
 
 def _finish(waiting: "deque[Future[A]]") -> None:

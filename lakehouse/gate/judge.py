@@ -1,7 +1,7 @@
 """Judge one file against its dataset's contract. Works on local streams only; knows nothing of AWS.
 
-Threads: one reads, hashes, expands and splits; two turn blocks into typed columns; one compresses row groups. All in
-the file's order, with a bounded number of blocks under way.
+Threads: one fetches; one hashes, expands and splits; two turn blocks into typed columns; one compresses row groups.
+All in the file's order, with a bounded number of blocks under way.
 """
 
 from array import array
@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from lakehouse.contract.model import Dataset
-from lakehouse.gate.ahead import ahead, in_order
+from lakehouse.gate.ahead import ReadAhead, ahead, in_order
 from lakehouse.gate.conflicts import Reopen, conflicting_rows, record_numbers
 from lakehouse.gate.key_hashes import Hashes, HashFile, key_hashes
 from lakehouse.gate.quarantine_file import QuarantineFile
@@ -81,13 +81,14 @@ def judge(stream: BinaryIO, key: str, dataset: Dataset, workdir: Path, reopen: R
         OSError: the stream or the folder failed.
     """
     layout = layout_of(dataset)
-    if reopen is not None:
-        return _File(stream, key, layout, workdir, reopen).judged()
-    spool = Spool(stream, workdir / "original")
-    try:
-        return _File(spool, key, layout, workdir, spool.reopen).judged()
-    finally:
-        spool.remove()
+    with ThreadPoolExecutor(1, "fetch") as fetcher:
+        if reopen is not None:
+            return _File(ReadAhead(stream, fetcher), key, layout, workdir, reopen).judged()
+        spool = Spool(stream, workdir / "original")
+        try:
+            return _File(ReadAhead(spool, fetcher), key, layout, workdir, spool.reopen).judged()
+        finally:
+            spool.remove()
 
 
 @dataclass(frozen=True)
