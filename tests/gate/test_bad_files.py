@@ -220,3 +220,10 @@ def test_share_of_bad_rows_at_the_limit_is_accepted(judged: Judge) -> None:
 
 def test_raw_deflate_is_no_gzip(judged: Judge) -> None:
     assert judged(zlib.compress(GOOD), "rows.ndjson.gz").judgement.reason == "content_contradicts_name"
+
+
+def test_as_many_values_as_lines_are_not_yet_one_a_line(judged: Judge) -> None:
+    """The fast reader sees two values here, and two lines: it must not take one for the other."""
+    result = judged(b'{"id":\n"r1"}{"id":"r2"}\n{"id":"r3"}\n', "rows.ndjson")
+    assert [row["id"] for row in result.rows] == ["r3"]
+    assert [(row["line"], row["reason"]) for row in result.refused] == [(1, "invalid_json"), (2, "invalid_json")]
