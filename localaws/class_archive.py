@@ -2,16 +2,20 @@
 
 Java maps the classes of a typical run from a file instead of loading and verifying 15,000 of them from jars. The file
 is made once for a Java and a set of jars, by a short training run (`python -m localaws.class_archive`, part of
-`make setup`), lies in the virtual environment, and is only used for exactly those.
+`make setup`), lies in the virtual environment, and is only used for exactly those. Leave it out where Java records or
+instruments itself (`-XX:StartFlightRecording`, `-javaagent`): Java 17 crashes on the combination.
 """
 
 import hashlib
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from localaws.java import java_version
+from localaws.errors import JavaError
+from localaws.java import find_java, java_version
 
 
 def flags(java_home: Path, jars: Sequence[str]) -> tuple[str, ...]:
@@ -61,11 +65,7 @@ def build() -> Path:
         JavaError: there is no Java 17.
         subprocess.CalledProcessError: the training run failed.
     """
-    import os
-    import tempfile
-
     from localaws import spark_env
-    from localaws.java import find_java
 
     jars = sorted(str(jar) for jar in spark_env.jars_dir().glob("*.jar"))
     archive = archive_path(find_java(), jars)
@@ -87,5 +87,14 @@ def build() -> Path:
     return archive
 
 
+def main() -> int:
+    """Make the archive; without it everything works, only slower, so what stands in its way is said and no more."""
+    try:
+        print(build())
+    except (JavaError, subprocess.CalledProcessError) as error:
+        print(f"No class archive for Spark, which starts a little slower without: {error}", file=sys.stderr)
+    return 0
+
+
 if __name__ == "__main__":
-    print(build())
+    sys.exit(main())

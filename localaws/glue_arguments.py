@@ -61,11 +61,16 @@ def parse_conf(text: str) -> dict[str, str]:
 
 
 def spark_conf(local: Mapping[str, str], job: Mapping[str, str]) -> dict[str, str]:
-    """This machine's Spark settings with the job's own on top; Java options are added to, not replaced."""
+    """This machine's Spark settings with the job's own on top; Java options are added to, not replaced.
+
+    A job with Java options of its own starts without the class archive: Java 17 crashes when it has to combine one
+    with a flight recording or an agent.
+    """
     conf = {**local, **{name: value for name, value in job.items() if name not in KEPT_CONF}}
     options = "spark.driver.extraJavaOptions"
     if options in job:
-        conf[options] = f"{local.get(options, '')} {job[options]}".strip()
+        ours = [flag for flag in local.get(options, "").split() if not flag.startswith("-XX:SharedArchiveFile")]
+        conf[options] = " ".join([*ours, job[options]])
     return conf
 
 

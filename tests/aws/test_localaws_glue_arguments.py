@@ -31,7 +31,8 @@ def test_arguments_are_sorted_by_who_reads_them_and_the_script_gets_all() -> Non
 
 
 def test_a_job_cannot_change_the_machines_size_and_adds_to_the_java_options() -> None:
-    local = {"spark.master": "local[2]", "spark.driver.extraJavaOptions": "-Xa", "spark.sql.shuffle.partitions": "4"}
+    flags = "-XX:SharedArchiveFile=/a.jsa -Xa"
+    local = {"spark.master": "local[2]", "spark.driver.extraJavaOptions": flags, "spark.sql.shuffle.partitions": "4"}
     job = {"spark.master": "yarn", "spark.driver.extraJavaOptions": "-Xb", "spark.sql.shuffle.partitions": "9"}
     assert spark_conf(local, job) == {
         "spark.master": "local[2]",
