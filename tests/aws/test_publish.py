@@ -10,7 +10,7 @@ import pytest
 from lakehouse import runs
 from lakehouse.contract.load import pipelines
 from lakehouse.errors import PublishError
-from lakehouse.ledger.items import GoldResult
+from lakehouse.ledger.items import GoldPointer, GoldResult
 from lakehouse.ledger.store import Ledger
 from lakehouse.notify import Notification
 from lakehouse.plan import RunPlan
@@ -128,6 +128,25 @@ def test_a_pointer_moved_in_between_is_decided_again(catalog: Catalog, ledger: L
     assert shown(catalog) == ("r9", versions(9))
 
 
+def test_a_late_copy_of_an_older_pointer_does_not_stay_in_the_ledger(
+    catalog: Catalog, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer run publishes after this one has moved the pointer and before it writes its copy."""
+    real_put, late = ledger.put_pointer, []
+
+    def put(pointer: GoldPointer) -> None:
+        if not late:
+            late.append(True)
+            publish_run(catalog, ledger, "activity", "r9", gold("r9"), versions(9))
+        real_put(pointer)
+
+    monkeypatch.setattr(ledger, "put_pointer", put)
+    publish_run(catalog, ledger, "activity", "r1", gold("r1"), versions(1))
+    copy = ledger.pointer("activity", TABLE)
+    assert copy is not None
+    assert (copy.run_id, shown(catalog)) == ("r9", ("r9", versions(9)))
+
+
 def test_a_lost_answer_of_the_catalog_is_no_failure(catalog: Catalog, ledger: Ledger) -> None:
     """The SDK repeats an update whose answer was lost and is told that the table has changed."""
 
@@ -203,5 +222,5 @@ def test_a_run_without_recorded_gold_is_an_error(catalog: Catalog, ledger: Ledge
     runs.committed(ledger, "activity", "publish-test", "f3", "duckdb", versions(3), 100)
     with pytest.raises(PublishError, match="user_activity"):
         finish_run(pipelines()["activity"], plan("f3", 3), catalog, ledger, lambda _: None)
-    with pytest.raises(PublishError, match="any table"):
+    with pytest.raises(PublishError, match="user_activity"):
         finish_run(pipelines()["activity"], replace(plan("f3", 3), run_id="unheard"), catalog, ledger, lambda _: None)
