@@ -226,4 +226,4 @@ def test_as_many_values_as_lines_are_not_yet_one_a_line(judged: Judge) -> None:
     """The fast reader sees two values here, and two lines: it must not take one for the other."""
     result = judged(b'{"id":\n"r1"}{"id":"r2"}\n{"id":"r3"}\n', "rows.ndjson")
     assert [row["id"] for row in result.rows] == ["r3"]
-    assert [(row["line"], row["reason"]) for row in result.refused] == [(1, "invalid_json"), (2, "invalid_json")]
+    assert [(row["line"], row["reason"]) for row in result.refused] == [(1, "invalid_json"), (2, "trailing_garbage")]
