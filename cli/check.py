@@ -1,8 +1,8 @@
 """Is gold right? Compares what readers see with the pipeline's own recomputation, which shares no code with the lake.
 
 `pipelines/<name>/recompute.py` has `recompute(files_by_dataset)`: from NDJSON files, in the order in which later rows
-win, to the rows that the first gold table must have. It gets the bronze files in force without the lines that the gate
-refused.
+win, to the rows that the first gold table must have. It gets the bronze files that gold stands for, without the lines
+that the gate refused.
 """
 
 import importlib.util
@@ -16,9 +16,9 @@ import duckdb
 
 from cli.errors import CliError
 from cli.gold import GoldFiles, fetch_gold
-from cli.inforce import InForce, accepted_lines, files_in_force
 from cli.lake import Lake
 from cli.screen import Screen
+from cli.sources import Source, accepted_lines, sources
 from cli.text import count_text
 from cli.upload import Upload
 from lakehouse.contract.model import GoldTable, Pipeline
@@ -49,7 +49,7 @@ def verify(lake: Lake, pipeline: Pipeline, uploads: Sequence[Upload], folder: Pa
     table, started = pipeline.gold[0], time.monotonic()
     with screen.waiting(f"Checking every row of {table.name} against an independent recomputation"):
         gold = fetch_gold(lake, table.name, folder / "gold")
-        files = files_in_force(lake, pipeline.name, uploads, folder / "bronze")
+        files = sources(lake, pipeline, gold.versions, uploads, folder / "bronze")
         expected = _recompute(pipeline, {one.name: _usable(lake, files, one.name, folder) for one in pipeline.datasets})
         rows = _compare(table, expected, gold)
         found = checksum(gold.files)
@@ -58,8 +58,8 @@ def verify(lake: Lake, pipeline: Pipeline, uploads: Sequence[Upload], folder: Pa
     return Verified(table.name, rows, found, gold.run_id, gold.location, seconds)
 
 
-def _usable(lake: Lake, files: Sequence[InForce], dataset: str, folder: Path) -> list[Path]:
-    return [accepted_lines(lake, one, folder / "accepted") for one in files if one.place.dataset == dataset]
+def _usable(lake: Lake, files: Sequence[Source], dataset: str, folder: Path) -> list[Path]:
+    return [accepted_lines(lake, one, folder / "accepted") for one in files if one.record.dataset == dataset]
 
 
 def _recompute(pipeline: Pipeline, files: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyRelation:

@@ -1,6 +1,8 @@
 """Fetches gold as any reader does: the catalog says where a table lies, S3 holds its Parquet files."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,8 @@ class GoldFiles:
     location: str
     """`s3://…/` that the catalog names."""
     run_id: str
+    versions: Mapping[str, int]
+    """Version of each silver table that it was made of."""
     files: tuple[Path, ...]
     bytes: int
 
@@ -29,8 +33,8 @@ def fetch_gold(lake: Lake, table: str, folder: Path) -> GoldFiles:
     glue, s3 = lake.client("glue"), lake.client("s3")
     found = glue.get_table(DatabaseName=lake.settings.gold_database, Name=table)["Table"]
     location: str = found["StorageDescriptor"]["Location"]
-    run_id = found.get("Parameters", {}).get("lakegate.run_id")
-    if run_id is None:
+    parameters = found.get("Parameters", {})
+    if "lakegate.run_id" not in parameters:
         raise CliError(f"Gold table '{table}' has never been published", "lake runs")
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,4 +46,5 @@ def fetch_gold(lake: Lake, table: str, folder: Path) -> GoldFiles:
                 s3.download_file(bucket, entry["Key"], str(path))
                 files.append(path)
                 size += entry["Size"]
-    return GoldFiles(table, location, str(run_id), tuple(files), size)
+    versions = json.loads(parameters["lakegate.versions"])
+    return GoldFiles(table, location, parameters["lakegate.run_id"], versions, tuple(files), size)

@@ -54,7 +54,13 @@ class Lake:
 
     def client(self, service: str) -> Any:
         """A client that acts as the operator, never as an administrator."""
-        return client(self.home, self.server, self.region, "operator", service)
+        if service not in self._clients:
+            self._clients[service] = client(self.home, self.server, self.region, "operator", service)
+        return self._clients[service]
+
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
 
     def pipeline(self, name: str) -> Pipeline:
         """A pipeline by name.

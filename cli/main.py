@@ -11,6 +11,7 @@ from rich.markup import escape
 from cli.commands import data, demo, look, quarantine, query, server, template
 from cli.errors import CliError
 from cli.screen import Screen
+from cli.text import safe
 from lakehouse.errors import LakeError
 from lakehouse.log import send_to
 from localaws import LocalAwsError
@@ -20,6 +21,7 @@ app = typer.Typer(
     help="An event-driven lakehouse on AWS that runs whole on this machine.\n\n"
     "First steps: [bold]lake demo[/bold] runs everything once; [bold]lake status[/bold] shows what is there.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,7 +40,7 @@ def main() -> None:
     """
     send_to(sys.stderr if os.environ.get("LAKE_DEBUG") else io.StringIO())
     try:
-        app()
+        app(prog_name="lake")
     except (LakeError, LocalAwsError) as error:
         _fail(str(error), error.hint if isinstance(error, CliError) else "")
     except (ConnectionError, HTTPClientError) as error:
@@ -51,9 +53,10 @@ def main() -> None:
 
 def _fail(message: str, hint: str) -> None:
     screen = Screen(as_json=True)
-    screen.err.print(f"[bold red]Error:[/bold red] {escape(message)}", highlight=False)
+    wrap = not screen.err.is_terminal
+    screen.err.print(f"[bold red]Error:[/bold red] {escape(safe(message))}", highlight=False, soft_wrap=wrap)
     if hint:
-        screen.err.print(f"[bold]Next:[/bold]  {escape(hint)}", highlight=False)
+        screen.err.print(f"[bold]Next:[/bold]  {escape(safe(hint))}", highlight=False, soft_wrap=wrap)
     sys.exit(1)
 
 

@@ -11,9 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cli.text import seconds_text
+from cli.text import safe, seconds_text
 
 Advance = Callable[[int], None]
 Tell = Callable[[str], None]
@@ -39,14 +40,14 @@ class Screen:
 
     def say(self, message: str) -> None:
         """A line about what happened. May carry Rich markup."""
-        self.text.print(message, highlight=False)
+        self.text.print(message, highlight=False, soft_wrap=not self.text.is_terminal)
 
     @contextmanager
     def bar(self, title: str, total: int, unit: Callable[[int], str]) -> Iterator[Advance]:
         """A bar over a known amount. Afterwards one line stays: title, amount, time."""
         started, done = time.monotonic(), 0
         with self._progress(TaskProgressColumn()) as progress:
-            task = progress.add_task(title, total=total)
+            task = progress.add_task(safe(title), total=total)
 
             def advance(amount: int) -> None:
                 nonlocal done
@@ -60,22 +61,24 @@ class Screen:
     def waiting(self, title: str) -> Iterator[Tell]:
         """A bar that only says that work goes on; the function it gives changes its text."""
         with self._progress() as progress:
-            task = progress.add_task(title, total=None)
+            task = progress.add_task(safe(title), total=None)
             yield lambda message: progress.update(task, description=message)
 
     def done(self, message: str, seconds: float | None = None) -> None:
         """A finished step, with its time."""
         took = f" [dim]{seconds_text(seconds)}[/dim]" if seconds is not None else ""
-        self.say(f"[green]✓[/green] {message}{took}")
+        self.say(f"[green]✓[/green] {escape(safe(message))}{took}")
 
     def warn(self, message: str) -> None:
         """Something a person should know, though the command goes on."""
-        self.err.print(f"[yellow]![/yellow] {message}", highlight=False)
+        self.err.print(
+            f"[yellow]![/yellow] {escape(safe(message))}", highlight=False, soft_wrap=not self.err.is_terminal
+        )
 
     def _progress(self, *columns: TaskProgressColumn) -> Progress:
         return Progress(
             SpinnerColumn(style="cyan"),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             *columns,
             TimeElapsedColumn(),

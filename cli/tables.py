@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from cli.text import safe
+
 STATUS_STYLES = {
     "accepted": "green",
     "published": "green",
@@ -53,4 +55,4 @@ def cell(value: object) -> Text:
         return Text("–", style="dim")
     if isinstance(value, int) and not isinstance(value, bool):
         return Text(f"{value:,}")
-    return Text(str(value), style=STATUS_STYLES.get(str(value), ""))
+    return Text(safe(str(value)), style=STATUS_STYLES.get(str(value), ""))

@@ -66,9 +66,18 @@ def counts_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{amount:,} {name}" for name, amount in ordered)
 
 
+def safe(text: str) -> str:
+    """Text that cannot move the cursor, change a colour or hide other text; line ends stay."""
+    return "".join(char if char.isprintable() or char == "\n" else _written_out(char) for char in text)
+
+
 def printable(data: bytes, limit: int = 2000) -> str:
     """Foreign bytes on one line that cannot move the cursor, change a colour or hide text: whatever is no printable
     character is written as `\\n`, `\\x1b`, `\\u202e`; longer than `limit` characters is cut, and says so."""
     text = data.decode("utf-8", errors="backslashreplace")
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[:limit])
+    shown = "".join(char if char.isprintable() else _written_out(char) for char in text[:limit])
     return shown + (f" … {len(data):,} bytes in all" if len(text) > limit else "")
+
+
+def _written_out(char: str) -> str:
+    return char.encode("unicode_escape").decode()

@@ -1,9 +1,11 @@
 """`lake generate`, `lake put`"""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from cli.errors import CliError
 from cli.follow import follow
@@ -51,15 +53,17 @@ def generate(
         "bytes": made.bytes,
     }
 
-    def draw(console: object) -> None:
-        screen.say(f"{describe(made)}{' (made before)' if made.cached else ''} in {folder}")
-        screen.say(f"[dim]Next:[/dim] lake put {' '.join(str(path) for path in made.files.values())}")
+    def draw(out: Console) -> None:
+        out.print(
+            f"{describe(made)}{' (made before)' if made.cached else ''} in {folder}", markup=False, soft_wrap=True
+        )
+        out.print(f"Next: lake put {shlex.join(map(str, made.files.values()))}", markup=False, soft_wrap=True)
 
     screen.show(document, draw)
 
 
 def put(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files to upload.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files to upload.")],
     pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="Where the name does not tell.")] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Where the name does not tell.")] = None,
     batch: Annotated[str | None, typer.Option("--batch", "-b", help="Files of a batch belong together.")] = None,

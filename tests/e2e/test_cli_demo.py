@@ -1,0 +1,253 @@
+"""`lake` from `up` to checked gold and back, as processes: what a person sees, on a lake of its own."""
+
+import csv
+import io
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from localaws.users import read_credentials
+from tests.e2e.lake_command import LakeCommand, free_port
+
+ROWS = 2000
+DEMO = ("demo", "activity", "--rows", str(ROWS), "--engine", "duckdb")
+
+
+@pytest.fixture(scope="module")
+def lake_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeCommand]:
+    command = LakeCommand(tmp_path_factory.mktemp("cli") / "home", free_port())
+    yield command
+    assert command("down").code == 0
+
+
+@pytest.fixture(scope="module")
+def checksum(lake_command: LakeCommand) -> str:
+    """Gold's checksum for the sample of these tests."""
+    found: str = lake_command.ok(*DEMO)["gold"]["checksum"]
+    return found
+
+
+def _files(lake_command: LakeCommand, folder: Path, seed: int = 7, dirty: float = 0.0) -> dict[str, str]:
+    made = lake_command.ok(
+        "generate", "activity", "--rows", str(ROWS), "--seed", str(seed), "--dirty", str(dirty), "--out", str(folder)
+    )
+    found: dict[str, str] = made["files"]
+    return found
+
+
+def test_a_demo_brings_every_row_from_file_to_checked_gold(lake_command: LakeCommand, checksum: str) -> None:
+    demo = lake_command.ok(*DEMO, "--seed", "8")
+    assert demo["new_run"]
+    assert demo["engine"] == "duckdb"
+    assert demo["run"]["status"] == "published"
+    assert demo["rows"] == {"in": 3 * ROWS, "accepted": 3 * ROWS, "quarantined": 0, "duplicate": 0, "by_reason": {}}
+    assert demo["gold"]["rows"] == ROWS
+    assert demo["gold"]["run_id"] == demo["run"]["run_id"]
+    assert demo["gold"]["checksum"] != checksum
+    assert list(demo["stages_seconds"]) == ["queue", "gate", "commit", "start-up", "gold", "publish"]
+    assert len(demo["top"]) == 10
+    assert lake_command.ok(*DEMO)["gold"]["checksum"] == checksum
+
+
+def test_the_same_demo_again_changes_nothing_and_starts_nothing(lake_command: LakeCommand, checksum: str) -> None:
+    first = lake_command.ok(*DEMO)
+    runs = lake_command.ok("runs")
+    again = lake_command.ok(*DEMO)
+    assert not again["new_run"]
+    assert not again["changed"]
+    assert again["run"]["run_id"] == first["run"]["run_id"]
+    assert again["gold"]["checksum"] == checksum
+    assert lake_command.ok("runs") == runs
+
+
+def test_both_engines_give_the_same_gold(lake_command: LakeCommand, checksum: str) -> None:
+    demo = lake_command.ok("demo", "activity", "--rows", str(ROWS), "--engine", "spark")
+    assert (demo["engine"], demo["new_run"], demo["changed"]) == ("spark", True, False)
+    assert demo["gold"]["checksum"] == checksum
+
+
+def test_a_demo_of_another_size_replaces_every_row(lake_command: LakeCommand, checksum: str) -> None:
+    smaller = lake_command.ok("demo", "activity", "--rows", "300", "--engine", "duckdb")
+    assert smaller["gold"]["rows"] == 300
+    back = lake_command.ok(*DEMO)
+    assert back["new_run"]
+    assert (back["gold"]["rows"], back["gold"]["checksum"]) == (ROWS, checksum)
+
+
+def test_bad_rows_are_shown_with_their_reason_and_their_bytes(lake_command: LakeCommand, tmp_path: Path) -> None:
+    demo = lake_command.ok(*DEMO, "--dirty", "0.02")
+    rows = demo["rows"]
+    assert rows["in"] == 3 * ROWS == rows["accepted"] + rows["quarantined"] + rows["duplicate"]
+    assert rows["quarantined"] == sum(rows["by_reason"].values()) > 60
+    listed = {file["file_id"]: file for file in lake_command.ok("quarantine", "list")}
+    file = next(one for one in demo["files"] if one["dataset"] == "orders")
+    assert listed[file["file_id"]]["rows_quarantined"] == file["rows_quarantined"]
+    shown = lake_command.ok("quarantine", "show", file["file_id"][:10], "--rows", "100")
+    assert len(shown["rows"]) == file["rows_quarantined"]
+    lines = Path(file["file"]).read_text().splitlines()
+    assert [row["raw"] for row in shown["rows"]] == [lines[row["line"] - 1].strip() for row in shown["rows"]]
+    text = lake_command("quarantine", "show", file["file_id"], "--rows", "1").out
+    assert f"line {shown['rows'][0]['line']}" in text
+    assert shown["rows"][0]["reason"] in text
+
+
+def test_a_corrected_file_is_one_new_run_and_the_same_file_is_none(
+    lake_command: LakeCommand, checksum: str, tmp_path: Path
+) -> None:
+    lake_command.ok(*DEMO)
+    before = {run["run_id"] for run in lake_command.ok("runs", "--limit", "1000")}
+    other = _files(lake_command, tmp_path, seed=9)
+    (corrected,) = lake_command.ok("put", other["orders"], "--batch", "demo")
+    assert (corrected["batch"], corrected["run"]["status"], corrected["missing"]) == ("demo", "published", [])
+    assert corrected["changed"]
+    after = {run["run_id"] for run in lake_command.ok("runs", "--limit", "1000")}
+    assert after - before == {corrected["run"]["run_id"]}
+    (same,) = lake_command.ok("put", other["orders"], "--batch", "demo")
+    assert not same["changed"]
+    assert same["run"]["run_id"] == corrected["run"]["run_id"]
+    assert {run["run_id"] for run in lake_command.ok("runs", "--limit", "1000")} == after
+    assert "nothing changed, no new run" in lake_command("put", other["orders"], "--batch", "demo").out
+
+
+def test_a_batch_that_lacks_a_dataset_says_which(lake_command: LakeCommand, checksum: str, tmp_path: Path) -> None:
+    files = _files(lake_command, tmp_path)
+    (waiting,) = lake_command.ok("put", files["users"], files["orders"], "--batch", "june")
+    assert (waiting["missing"], waiting["run"]) == (["events"], None)
+    batches = {one["batch"]: one for one in lake_command.ok("status")["pipelines"][0]["batches"]}
+    assert batches["june"]["missing"] == ["events"]
+    assert batches["demo"]["missing"] == []
+
+
+def test_a_refused_file_is_exit_code_1_with_the_reason(
+    lake_command: LakeCommand, checksum: str, tmp_path: Path
+) -> None:
+    broken = tmp_path / "users.json"
+    broken.write_text('{"user_id": "u_1"\x1b[2J')
+    result = lake_command("put", str(broken), "--batch", "demo", "--json")
+    assert result.code == 1
+    assert "Gate refused users.json" in result.err
+    assert "the earlier version stays in force" in result.err
+    (document,) = result.json
+    assert document["files"][0]["verdict"] == "refused"
+    shown = lake_command("quarantine", "show", document["files"][0]["file_id"])
+    assert shown.code == 0
+    assert "\x1b" not in shown.out
+
+
+def test_a_file_of_no_dataset_lists_the_patterns(lake_command: LakeCommand, checksum: str, tmp_path: Path) -> None:
+    stray = tmp_path / "stray.json"
+    stray.write_text("{}")
+    result = lake_command("put", str(stray))
+    assert result.code == 1
+    assert "users/{batch}/{file}.{ext}" in result.err
+    assert "Traceback" not in result.err
+    missing = lake_command("put", str(tmp_path / "gone.json"))
+    assert (missing.code, "No such file" in missing.err) == (1, True)
+
+
+def test_queries_answer_as_table_json_and_csv(lake_command: LakeCommand, checksum: str) -> None:
+    lake_command.ok(*DEMO)
+    answer = lake_command.ok("query", "activity/revenue_by_country")
+    assert answer["columns"][:2] == ["country", "users"]
+    assert [row["country"] for row in answer["rows"]] == ["AU", "EU", "IN", "US"]
+    rows = list(csv.DictReader(io.StringIO(lake_command("query", "activity/revenue_by_country", "--csv").out)))
+    assert [(row["country"], int(row["users"])) for row in rows] == [
+        (row["country"], row["users"]) for row in answer["rows"]
+    ]
+    assert "revenue" in lake_command("query", "activity/revenue_by_country").out
+    wrong = lake_command("query", "select nothing from nowhere")
+    assert (wrong.code, "nowhere" in wrong.err, "Traceback" in wrong.err) == (1, True, False)
+    unknown = lake_command("query", "activity/nothing")
+    assert (unknown.code, "activity/top_users" in unknown.err) == (1, True)
+
+
+def test_gold_that_was_tampered_with_fails_the_demo(lake_command: LakeCommand, checksum: str) -> None:
+    gold = lake_command.ok(*DEMO, "--seed", "21")["gold"]
+    other = lake_command.ok(*DEMO, "--seed", "22")["gold"]
+    keys = read_credentials(lake_command.home / "credentials")["admin"]
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{lake_command.port}",
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
+        region_name="us-east-1",
+    )
+    (source, target) = (_only_object(s3, location) for location in (gold["location"], other["location"]))
+    s3.copy_object(Bucket=target[0], Key=target[1], CopySource={"Bucket": source[0], "Key": source[1]})
+    result = lake_command(*DEMO, "--seed", "22")
+    assert result.code == 1
+    assert "is wrong" in result.err
+    assert "expected" in result.err
+    s3.close()
+
+
+def _only_object(s3: object, location: str) -> tuple[str, str]:
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]  # type: ignore[attr-defined]
+    (key,) = [one["Key"] for one in found if one["Key"].endswith(".parquet")]
+    return bucket, key
+
+
+def test_up_is_safe_to_repeat_and_keeps_its_port(lake_command: LakeCommand, checksum: str) -> None:
+    first, again = lake_command.ok("up"), lake_command.ok("up")
+    assert first == again
+    assert first["endpoint_url"] == f"http://127.0.0.1:{lake_command.port}"
+    moved = lake_command("up", port=free_port())
+    assert (moved.code, "runs on port" in moved.err) == (1, True)
+
+
+def test_state_survives_a_stop(lake_command: LakeCommand, checksum: str) -> None:
+    before = lake_command.ok(*DEMO)
+    assert lake_command.ok("down")["stopped"]
+    assert not lake_command.ok("down")["stopped"]
+    stopped = lake_command("status")
+    assert (stopped.code, "does not run" in stopped.err, "lake up" in stopped.err) == (1, True, True)
+    assert lake_command("up").code == 0
+    after = lake_command.ok(*DEMO)
+    assert not after["new_run"]
+    assert after["run"]["run_id"] == before["run"]["run_id"]
+    assert after["gold"]["checksum"] == checksum
+
+
+def test_after_a_kill_the_lake_says_what_is_lost_and_a_demo_rebuilds_it(
+    lake_command: LakeCommand, checksum: str
+) -> None:
+    os.kill(lake_command.ok("up")["pid"], signal.SIGKILL)
+    up = lake_command("up")
+    assert up.code == 0
+    assert "not stopped cleanly" in up.err
+    demo = lake_command.ok(*DEMO)
+    assert demo["gold"]["checksum"] == checksum
+
+
+def test_a_port_taken_by_another_program_is_a_message(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        result = LakeCommand(tmp_path / "home", int(other.getsockname()[1]))("up")
+    assert result.code == 1
+    assert "is taken by another program" in result.err
+    assert "LAKE_PORT=" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_port_that_is_no_port_is_a_message(tmp_path: Path) -> None:
+    result = LakeCommand(tmp_path / "home", 70_000)("up")
+    assert (result.code, "expected a port number" in result.err) == (1, True)
+
+
+def test_the_environment_file_points_any_client_to_the_lake(lake_command: LakeCommand, checksum: str) -> None:
+    exports = dict(
+        line.removeprefix("export ").split("=", 1)
+        for line in (lake_command.home / "env").read_text().splitlines()
+        if line.startswith("export ")
+    )
+    assert exports["AWS_ENDPOINT_URL"].strip("'") == f"http://127.0.0.1:{lake_command.port}"
+    assert exports["AWS_PROFILE"].strip("'") == "operator"
+    assert json.loads((lake_command.home / "stack.json").read_text())["outputs"]["LakeBucket"]
