@@ -47,7 +47,7 @@ def verify(lake: Lake, pipeline: Pipeline, uploads: Sequence[Upload], folder: Pa
         CliError: it differs from the recomputation; shows the first rows that do.
     """
     table, started = pipeline.gold[0], time.monotonic()
-    with screen.waiting(f"Checking every row of {table.name} against an independent recomputation"):
+    with screen.waiting(f"Checking every row of {table.name}"):
         gold = fetch_gold(lake, table.name, folder / "gold")
         files = sources(lake, pipeline, gold.versions, uploads, folder / "bronze")
         expected = _recompute(pipeline, {one.name: _usable(lake, files, one.name, folder) for one in pipeline.datasets})

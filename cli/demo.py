@@ -53,7 +53,7 @@ def run_demo(lake: Lake, pipeline: Pipeline, sample: Sample, engine: str, screen
     started = time.monotonic()
     made = make(pipeline, sample, lake.home.data / sample.name, screen)
     if made.cached:
-        screen.done(f"Sample files are there already, in {lake.home.data / sample.name}")
+        screen.done("Sample files are there already")
     before = lake.ledger.batch(pipeline.name, BATCH)
     _choose_engine(lake, pipeline, engine)
     places = [place_for(path, lake.pipelines, pipeline.name, name, BATCH) for name, path in made.files.items()]

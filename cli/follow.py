@@ -8,7 +8,7 @@ from typing import Any
 from cli.errors import CliError
 from cli.lake import Lake
 from cli.screen import Screen, Tell
-from cli.text import count_text, counts_text
+from cli.text import count_text, counts_text, seconds_between, short_run
 from cli.upload import Upload
 from lakehouse.batches.decide import missing, run_needed
 from lakehouse.ledger.items import BatchState, FileRecord, RunRecord, SlotState
@@ -19,8 +19,8 @@ VERDICT_SECONDS = 900.0
 RUN_SECONDS = 3600.0
 ENDED = ("published", "superseded", "failed")
 DOING = {
-    "started": "Commit: silver takes the files in force",
-    "committed": "Gold: the engine runs the SELECT of each table",
+    "started": "Commit: silver takes the files",
+    "committed": "Gold: the engine runs the SQL",
     "gold_written": "Publish: readers are shown the new gold",
 }
 
@@ -153,7 +153,7 @@ def _tell_verdict(screen: Screen, outcome: FileOutcome) -> None:
 def _await_run(lake: Lake, state: BatchState, run_id: str, screen: Screen) -> RunRecord | None:
     """Wait for a run's end; None when its batch changed meanwhile, so that another run stands for it."""
     started, look, told = time.monotonic(), LOOK_AT_LOGS_AFTER_SECONDS, ""
-    with screen.waiting(f"Run {run_id} starts") as tell:
+    with screen.waiting("The run starts") as tell:
         while True:
             run = lake.ledger.run(state.pipeline, state.batch, run_id)
             if run and run.status in ENDED:
@@ -168,6 +168,9 @@ def _await_run(lake: Lake, state: BatchState, run_id: str, screen: Screen) -> Ru
             if waited > RUN_SECONDS:
                 raise CliError(f"Run {run_id} has not ended within {RUN_SECONDS:.0f} s", "lake runs")
             time.sleep(POLL_SECONDS)
+    if run.status == "published":
+        took = seconds_between(run.started_at, run.published_at)
+        screen.done(f"Run {short_run(run_id)} on {run.engine}: gold is published", took)
     return run
 
 

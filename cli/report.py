@@ -36,7 +36,7 @@ def rows_document(files: Sequence[FileRecord]) -> dict[str, object]:
 
 
 def stages(outcome: BatchOutcome) -> list[Stage]:
-    """Where the time went, from the end of the last put (or, where no file changed, from the start of the run) to the
+    """Where the time went, from the last put's end (or, where no file changed, from the run's start) to the
     published gold. The stretches follow one another and add up to the whole."""
     run = outcome.run
     if run is None or run.started_at is None:
@@ -45,16 +45,16 @@ def stages(outcome: BatchOutcome) -> list[Stage]:
     making = sum(gold.seconds for gold in run.gold.values())
     engine = seconds_between(run.committed_at, run.gold_at)
     marks = [
-        ("commit", seconds_between(run.started_at, run.committed_at), "one Delta transaction a dataset, metadata only"),
+        ("commit", seconds_between(run.started_at, run.committed_at), "Delta transactions, metadata only"),
         ("start-up", None if engine is None else engine - making, f"{run.engine} gets ready"),
-        ("gold", None if engine is None else making, "the SELECT of each table, Parquet into the run's own folder"),
+        ("gold", None if engine is None else making, "the SELECT, Parquet into the run's folder"),
         ("publish", seconds_between(run.gold_at, run.published_at), "the catalog's pointer moves"),
     ]
     return intake + [Stage(name, max(0.0, seconds), what) for name, seconds, what in marks if seconds is not None]
 
 
 def _intake(outcome: BatchOutcome, started_at: str) -> list[Stage]:
-    """From the end of the last put to the start of the run."""
+    """From the last put's end to the run's start."""
     put_at = max(file.upload.put_at for file in outcome.files)
     last = max(outcome.files, key=lambda file: file.slot.at)
     judged_at = max(last.slot.at, put_at)
@@ -62,8 +62,8 @@ def _intake(outcome: BatchOutcome, started_at: str) -> list[Stage]:
     judging = min(waited, last.record.seconds)
     queue = waited - judging + max(0.0, seconds_between(judged_at, started_at) or 0.0)
     return [
-        Stage("queue", queue, "S3 event, EventBridge, SQS, Lambda's start, Step Functions' start"),
-        Stage("gate", judging, "judging and typing the file that was ready last"),
+        Stage("queue", queue, "S3 event, SQS, start of Lambda and run"),
+        Stage("gate", judging, "every row of the file that was ready last"),
     ]
 
 
@@ -151,7 +151,7 @@ def draw_stages(out: Console, found: Sequence[Stage]) -> None:
         (stage.name, seconds_text(stage.seconds), "█" * round(16 * stage.seconds / longest) or "▏", stage.what)
         for stage in found
     ]
-    since = "the end of the last put" if found[0].name == "queue" else "the start of the run"
-    rows.append(("total", seconds_text(total), "", f"from {since} to the published gold"))
+    since = "the last put's end" if found[0].name == "queue" else "the run's start"
+    rows.append(("total", seconds_text(total), "", f"from {since} to published gold"))
     out.print()
     out.print(table(("!stage", ">seconds", "!", "what"), rows, "Where the time went"))

@@ -91,8 +91,9 @@ def _run(script: Path, sample: Sample, folder: Path, datasets: int, screen: Scre
     if sample.dirty and not arguments:
         raise CliError(f"The generator of '{sample.pipeline}' cannot make bad rows", "Leave out --dirty")
     (folder / RECEIPT).unlink(missing_ok=True)
-    title = f"Generated {sample.pipeline}, seed {sample.seed}"
-    with screen.bar(title, datasets * sample.rows, lambda rows: f"{count_text(rows, 'row')} in {folder}") as advance:
+    did = f"Generated {{}} of {sample.pipeline}, seed {sample.seed}"
+    doing, total = f"Generating {sample.pipeline}", datasets * sample.rows
+    with screen.bar(doing, total, lambda rows: did.format(count_text(rows, "row"))) as advance:
         try:
             files: dict[str, Path] = generate(folder, sample.rows, sample.seed, advance, **arguments)
         except ValueError as error:

@@ -43,11 +43,11 @@ class Screen:
         self.text.print(message, highlight=False, soft_wrap=not self.text.is_terminal)
 
     @contextmanager
-    def bar(self, title: str, total: int, unit: Callable[[int], str]) -> Iterator[Advance]:
-        """A bar over a known amount. Afterwards one line stays: title, amount, time."""
+    def bar(self, doing: str, total: int, did: Callable[[int], str]) -> Iterator[Advance]:
+        """A bar over a known amount. Afterwards one line stays: what `did` says of the amount, and the time."""
         started, done = time.monotonic(), 0
         with self._progress(TaskProgressColumn()) as progress:
-            task = progress.add_task(safe(title), total=total)
+            task = progress.add_task(safe(doing), total=total)
 
             def advance(amount: int) -> None:
                 nonlocal done
@@ -55,7 +55,7 @@ class Screen:
                 progress.update(task, completed=done)
 
             yield advance
-        self.done(f"{title}: {unit(done)}", time.monotonic() - started)
+        self.done(did(done), time.monotonic() - started)
 
     @contextmanager
     def waiting(self, title: str) -> Iterator[Tell]:

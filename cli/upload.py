@@ -38,8 +38,8 @@ def upload(lake: Lake, one: Upload, screen: Screen) -> Upload:
     before = lake.ledger.slot(one.place)
     sent_at_ms = int(time.time() * 1000)
     size = one.path.stat().st_size
-    title = f"Uploaded {one.path.name} to {one.place.key}"
-    with screen.bar(title, size, bytes_text) as advance:
+    did = f"Uploaded {one.place.key}"
+    with screen.bar(f"Uploading {one.path.name}", size, lambda done: f"{did}: {bytes_text(done)}") as advance:
         s3.upload_file(str(one.path), lake.settings.bucket, one.place.key, Callback=advance, Config=PARTS)
         head = s3.head_object(Bucket=lake.settings.bucket, Key=one.place.key)
     return replace(

@@ -17,6 +17,8 @@ from cli.screen import Screen
 from cli.text import bytes_text, count_text, seconds_text
 from cli.up import bring_up
 
+SEED = 7
+
 
 class Engine(StrEnum):
     """What may execute the SQL of gold."""
@@ -34,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     pipeline: Annotated[str | None, typer.Argument(help="A folder in pipelines/ that has a generate.py.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="Rows in each file.")] = 1_000_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = SEED,
     dirty: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that break the contract.")] = 0.0,
     engine: Annotated[Engine, typer.Option(help="What executes the SQL; 'contract': as pipeline.toml says.")] = (
         Engine.contract
@@ -118,13 +120,17 @@ def _story(demo: Demo) -> list[str]:
 
 
 def _next_steps(demo: Demo) -> list[tuple[str, str]]:
-    run = demo.outcome.run
+    sample, run = demo.sample, demo.outcome.run
     other = "spark" if run and run.engine == "duckdb" else "duckdb"
-    again = f"lake demo {demo.sample.pipeline} --rows {demo.sample.rows}"
-    same = f"{again} --engine {demo.engine}" if demo.engine != CONTRACT else again
+    again = f"lake demo {sample.pipeline} --rows {sample.rows}" + (
+        f" --seed {sample.seed}" if sample.seed != SEED else ""
+    )
+    dirty = f" --dirty {sample.dirty:g}" if sample.dirty else ""
+    same = again + dirty + (f" --engine {demo.engine}" if demo.engine != CONTRACT else "")
+    bad = "lake quarantine list" if dirty else f"{again} --dirty 0.01 && lake quarantine list"
     steps = [
-        (f"{again} --engine {other}", "the same SQL on the other engine: the same checksum"),
-        (f"{again} --dirty 0.01 && lake quarantine list", "bad rows: refused, kept, explained"),
+        (f"{again}{dirty} --engine {other}", "the same SQL on the other engine: the same checksum"),
+        (bad, "bad rows: refused, kept, explained"),
         (f"lake query 'select * from {demo.verified.table} limit 10'", "any SQL, through Athena's API"),
         ("lake status", "files, batches, runs and gold of every pipeline"),
     ]

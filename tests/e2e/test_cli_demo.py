@@ -6,6 +6,9 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -243,11 +246,16 @@ def test_a_port_that_is_no_port_is_a_message(tmp_path: Path) -> None:
 
 
 def test_the_environment_file_points_any_client_to_the_lake(lake_command: LakeCommand, checksum: str) -> None:
-    exports = dict(
-        line.removeprefix("export ").split("=", 1)
-        for line in (lake_command.home / "env").read_text().splitlines()
-        if line.startswith("export ")
+    script = (
+        "import boto3;"
+        "boto3.client('s3').put_object(Bucket='%s', Key='bronze/nobody/x.json', Body=b'{}');"
+        "print(boto3.client('sts').get_caller_identity()['Arn'])"
     )
-    assert exports["AWS_ENDPOINT_URL"].strip("'") == f"http://127.0.0.1:{lake_command.port}"
-    assert exports["AWS_PROFILE"].strip("'") == "operator"
-    assert json.loads((lake_command.home / "stack.json").read_text())["outputs"]["LakeBucket"]
+    bucket = json.loads((lake_command.home / "stack.json").read_text())["outputs"]["LakeBucket"]
+    command = f'. "{lake_command.home}/env" && "{sys.executable}" -c "{script % bucket}"'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip().endswith(":user/operator"), done.stderr
+    deadline = time.monotonic() + 30
+    while not (found := lake_command.ok("files", "--pipeline", "_unknown")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert [(file["key"], file["verdict"]) for file in found] == [("bronze/nobody/x.json", "refused")]
