@@ -5,7 +5,7 @@ has a stream of its own. Text is built a column at a time by Arrow: three files 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,11 +54,16 @@ class Draws:
 
 
 def generate(
-    folder: Path, rows: int, seed: int, progress: Callable[[int], None] = lambda rows: None, dirty: float = 0.0
+    folder: Path,
+    rows: int,
+    seed: int,
+    progress: Callable[[int], None] = lambda rows: None,
+    dirty: float = 0.0,
+    datasets: Collection[str] = ("users", "events", "orders"),
 ) -> dict[str, Path]:
-    """Write `users.json`, `events.json` and `orders.json` into `folder`, each of `rows` lines.
+    """Write `users.json`, `events.json` and `orders.json` into `folder`, each of `rows` lines; or some of them.
 
-    `progress` is told how many more rows are written, three times `rows` in all. `dirty` is the share of lines, 0 to 1,
+    `progress` is told how many more rows are written, `rows` a file. `dirty` is the share of lines, 0 to 1,
     that break the contract in one way or another, to show what quarantine does with them. Files appear whole or not
     at all. Returns dataset name → path.
 
@@ -74,6 +79,8 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     made = {}
     for index, (dataset, lines_of) in enumerate({"users": _users, "events": _events, "orders": _orders}.items()):
+        if dataset not in datasets:
+            continue
         path = folder / f"{dataset}.json"
         part = path.with_suffix(".part")
         with part.open("wb") as file:
