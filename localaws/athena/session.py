@@ -38,7 +38,7 @@ class Session:
             "autoload_known_extensions": False,
         }
         self.connection = duckdb.connect(":memory:", config=config)
-        self.connection.execute("SET TimeZone = 'UTC'; SET default_null_order = 'nulls_last'")
+        self.connection.execute("SET TimeZone = 'UTC'")
         # Otherwise DuckDB 2 turns every cast in a CSV scan into a strict one inside the reader.
         self.connection.execute("SET disabled_optimizers = 'type_pushdown'")
         self.connection.execute(_MACROS.read_text())
