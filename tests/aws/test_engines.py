@@ -103,6 +103,27 @@ def test_commit_plans_the_run_and_records_it(lake: Lake, plan: RunPlan, slots: d
     assert (run.status, run.engine, dict(run.versions)) == ("committed", "spark", dict(plan.versions))
 
 
+def test_a_batch_may_choose_its_engine_and_overtakes_the_runs_before(lake: Lake, plan: RunPlan) -> None:
+    people = Ledger(lake.client("dynamodb"), lake.settings.ledger_table)
+    ledger = Ledger(lake.as_role("commit", "dynamodb"), lake.settings.ledger_table)
+    before = people.batch("activity", BATCH)
+    chosen = people.renew("activity", BATCH, "duckdb")
+    assert (chosen.generation, chosen.engine, chosen.slots) == (before.generation + 1, "duckdb", before.slots)
+    outcomes = {}
+    for run, generation in (("old", before.generation), ("new", chosen.generation)):
+        request = RunRequest("activity", BATCH, f"engines-{run}", generation, "hash")
+        made = commit_run(PIPELINE, request, store_of(lake, "commit"), ledger)
+        found = people.run("activity", BATCH, made.run_id)
+        assert found is not None
+        outcomes[run] = (made.engine, made.overtaken, found.status, dict(made.versions))
+    assert outcomes == {
+        "old": ("duckdb", True, "superseded", dict(plan.versions)),
+        "new": ("duckdb", False, "committed", dict(plan.versions)),
+    }
+    again = people.renew("activity", BATCH, None)
+    assert (again.generation, again.engine) == (chosen.generation + 1, None)
+
+
 def test_the_role_of_the_commit_cannot_touch_data_files(lake: Lake) -> None:
     s3 = lake.as_role("commit", "s3")
     with pytest.raises(ClientError, match="AccessDenied"):
