@@ -164,6 +164,9 @@ def test_queries_answer_as_table_json_and_csv(lake_command: LakeCommand, checksu
         (row["country"], row["users"]) for row in answer["rows"]
     ]
     assert "revenue" in lake_command("query", "activity/revenue_by_country").out
+    assert len(lake_command.ok("query", "activity/top_users")["rows"]) == 10
+    by_source = lake_command.ok("query", "activity/revenue_by_source")["rows"]
+    assert sum(row["users"] for row in by_source) == sum(row["users"] for row in answer["rows"]) == ROWS
     wrong = lake_command("query", "select nothing from nowhere")
     assert (wrong.code, "nowhere" in wrong.err, "Traceback" in wrong.err) == (1, True, False)
     unknown = lake_command("query", "activity/nothing")
