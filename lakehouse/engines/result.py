@@ -1,6 +1,6 @@
 """Is a gold result what the contract declares? The same questions for every engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from lakehouse.contract.model import GoldTable
@@ -45,10 +45,13 @@ def check_columns(table: GoldTable, found: Sequence[tuple[str, str]]) -> None:
         raise EngineError(f"{where}: gives columns {names}; the contract declares {[name for name, _ in declared]}")
 
 
-def figures_sql(table: GoldTable, relation: str) -> str:
-    """Spark SQL that counts a result's rows, repeated keys and missing values in one pass; see `figures_of`."""
+def figures_sql(table: GoldTable, relation: str, never_null: Container[str] = ()) -> str:
+    """Spark SQL that counts a result's rows, repeated keys and missing values in one pass; see `figures_of`.
+
+    Columns that the engine has proven to be `never_null` need not be read for it.
+    """
     key = ", ".join(f"`{name}`" for name in table.key)
-    required = _required(table)
+    required = [name for name in required_columns(table) if name not in never_null]
     inner = "".join(f", count_if(`{name}` is null) as _nulls_{i}" for i, name in enumerate(required))
     outer = "".join(f", coalesce(sum(_nulls_{i}), 0)" for i in range(len(required)))
     return (
@@ -57,10 +60,12 @@ def figures_sql(table: GoldTable, relation: str) -> str:
     )
 
 
-def figures_of(table: GoldTable, row: Sequence[int]) -> Figures:
+def figures_of(table: GoldTable, row: Sequence[int], never_null: Container[str] = ()) -> Figures:
     """The one row that `figures_sql` answers."""
-    rows, repeated, *nulls = (int(value) for value in row)
-    return Figures(rows, repeated, dict(zip(_required(table), nulls, strict=True)))
+    rows, repeated, *counted = (int(value) for value in row)
+    nulls = iter(counted)
+    required = required_columns(table)
+    return Figures(rows, repeated, {name: 0 if name in never_null else next(nulls) for name in required})
 
 
 def check_figures(table: GoldTable, figures: Figures) -> None:
@@ -80,5 +85,6 @@ def check_figures(table: GoldTable, figures: Figures) -> None:
         raise EngineError(f"{where}: rows without a value in required columns: {empty}")
 
 
-def _required(table: GoldTable) -> list[str]:
+def required_columns(table: GoldTable) -> list[str]:
+    """The columns in which every row must have a value."""
     return [column.name for column in table.columns if column.required or column.name in table.key]

@@ -52,7 +52,8 @@ def write_gold(spark: SparkSession, pipeline: Pipeline, table: GoldTable, locati
     result.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(location)
     written: DataFrame = spark.read.schema(result.schema).parquet(location)
     written.createOrReplaceTempView("_result")
-    row = spark.sql(figures_sql(table, "_result")).collect()[0]
-    figures = figures_of(table, cast(tuple[int, ...], row))
+    never_null = {column.name for column in result.schema if not column.nullable}
+    row = spark.sql(figures_sql(table, "_result", never_null)).collect()[0]
+    figures = figures_of(table, cast(tuple[int, ...], row), never_null)
     check_figures(table, figures)
     return figures
