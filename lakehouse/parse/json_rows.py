@@ -54,9 +54,6 @@ class JsonRows:
         Raises:
             NotFastError: a record may be wrong, or could be right only by the exact way.
         """
-        if self._layout.dataset.unknown_columns == "ignore":
-            # What the reader skips it does not check: duplicates, nesting, NaN.
-            raise NotFastError
         if np.any(block.ends <= block.starts):
             raise NotFastError(np.flatnonzero(block.ends <= block.starts))
         block = block.compact(b"\n" if self._by_lines else b",")

@@ -72,7 +72,7 @@ class Source:
                         raise FileRefusedError(Reason.CORRUPT_GZIP, found=str(error)) from error
                     yield part
                     data = inflate.unconsumed_tail
-                    if inflate.eof or (not data and len(part) < EXPAND_BYTES):
+                    if inflate.eof or not data:
                         break
                 data = inflate.unused_data
                 if inflate.eof:

@@ -119,6 +119,7 @@ CSV_CASES: list[tuple[str, bytes, str, str | None]] = [
     ("a quote inside a value", b'r2,1,2.00,a"b', "bad_quote", None),
     ("text behind a closing quote", b'r2,1,2.00,"a"b', "bad_quote", None),
     ("a carriage return inside a value", b"r2,1,2.00,a\rb", "stray_carriage_return", None),
+    ("a carriage return before a record", b"\rr2,1,2.00,x", "stray_carriage_return", None),
     ("a NUL", b"r2,1,2.00,a\x00b", "nul_character", "name"),
     ("1.0 for an integer", b"r2,1.0,2.00,x", "wrong_type", "n"),
     ("a space before an integer", b"r2, 1,2.00,x", "wrong_type", "n"),

@@ -22,7 +22,15 @@ LAYOUTS = {dataset.name: layout_of(dataset) for dataset in PIPELINE.datasets}
 NUMBERS = [
     *("0", "-0", "7", "-7", "007", "+5", "5.", ".5", "1.0", "1.50", "1.005", "1.500", "12.34", "-0.00", "0.001", "1E2"),
     *("1e2", "1E-2", "1E+2", "10E-3", "1e400", "1e-400", "4.9e-324", "2147483647", "2147483648", "-2147483649"),
-    *("9007199254740993", "9223372036854775807", "9223372036854775808", "9999999999.99", "99999999999.99", "1e10"),
+    *(
+        "9007199254740993",
+        "9223372036854775807",
+        "9223372036854775808",
+        "9999999999.99",
+        "99999999999.99",
+        "99999999999",
+        "1e10",
+    ),
     *(
         "1e999999999999999999999",
         "0e999999999999999999999",
@@ -145,7 +153,7 @@ def json_arrays(draw: st.DrawFn) -> bytes:
 
 
 CSV_RAW = st.sampled_from(
-    ['""', '"a"', '"a""b"', 'a"b', '"a"b', '"a', "a,b", '"a,b"', '"a\nb"', '"a\r\nb"', "a\rb", "", '"r7"']
+    ['""', '"a"', '"a""b"', 'a"b', '"a"b', '"a', "a,b", '"a,b"', '"a\nb"', '"a\r\nb"', "a\rb", "\ra", "", '"r7"']
 )
 
 
@@ -160,7 +168,7 @@ def csv_files(draw: st.DrawFn) -> bytes:
         for _ in range(draw(st.integers(0, 2))):
             values[draw(st.integers(0, len(values) - 1))] = draw(st.one_of(PLAIN, CSV_RAW))
         lines.append(",".join(values) + draw(st.sampled_from(["", "", "", "", ",", " "])))
-    end = draw(st.sampled_from(["\n", "\r\n", "\n\n"]))
+    end = draw(st.sampled_from(["\n", "\r\n", "\n\n", "\r\r\n"]))
     return (end.join(lines) + draw(st.sampled_from(["", end]))).encode()
 
 
