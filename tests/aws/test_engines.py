@@ -124,12 +124,15 @@ def test_a_batch_may_choose_its_engine_and_overtakes_the_runs_before(lake: Lake,
     assert (again.generation, again.engine) == (chosen.generation + 1, None)
 
 
-def test_the_role_of_the_commit_cannot_touch_data_files(lake: Lake) -> None:
+def test_the_role_of_the_commit_cannot_touch_data_files(lake: Lake, plan: RunPlan) -> None:
     s3 = lake.as_role("commit", "s3")
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.put_object(Bucket=lake.bucket, Key="silver/activity/users/data/x.parquet", Body=b"")
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.delete_object(Bucket=lake.bucket, Key="silver/activity/users/_delta_log/00000000000000000000.json")
+    data = names.silver_prefix("activity", "users") + names.silver_data_path(names.digest("engines", "users"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.get_object(Bucket=lake.bucket, Key=data)
 
 
 def test_duckdb_and_the_glue_job_write_the_same_gold(lake: Lake, plan: RunPlan, tmp_path: Path) -> None:
