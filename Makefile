@@ -35,6 +35,7 @@ check: setup-dev  ## Lint, types, template: everything that needs no running lak
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(PY) -m mypy glue  # apart: a handler and a job script may have the same name
 	@$(PY) -m deploy.check
 
 lint: setup-dev  ## Only ruff
@@ -42,6 +43,7 @@ lint: setup-dev  ## Only ruff
 
 types: setup-dev  ## Only mypy
 	@$(PY) -m mypy
+	@$(PY) -m mypy glue
 
 format: setup-dev  ## Format the code and sort its imports
 	@$(PY) -m ruff check --fix .

@@ -46,10 +46,9 @@ def record_numbers(positions: Positions, refused: Sequence[int]) -> Positions:
 
 
 def _refused(layout: Layout, reader: Reader, block: Block, index: int, first: int) -> RefusedRow:
-    raw = block.record(index)
-    values = dict(zip(layout.names, reader.exact(raw), strict=True))
+    values = dict(zip(layout.names, reader.exact(block.record(index)), strict=True))
     names = layout.dataset.key
     found = shown(", ".join(str(values[name]) for name in names))
     message = sentence(Reason.CONFLICTING_KEY, found=found)
-    column, rule = ", ".join(names), f"key {', '.join(names)}"
-    return RefusedRow(first + index, int(block.lines[index]), Reason.CONFLICTING_KEY, column, rule, message, raw)
+    column, rule, line = ", ".join(names), f"key {', '.join(names)}", int(block.lines[index])
+    return RefusedRow(first + index, line, Reason.CONFLICTING_KEY, column, rule, message, block.original(index))

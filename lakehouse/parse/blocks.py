@@ -33,6 +33,8 @@ class Block:
     """The one record of this block is longer than MAX_RECORD_BYTES, and `data` only its beginning."""
     dense: bool = True
     """Between its records lies nothing but their separators."""
+    by_line: bool = False
+    """Each record is a line of its own, with white space around it at most."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -41,14 +43,24 @@ class Block:
         """The bytes of one record."""
         return self.data[self.starts[index] : self.ends[index]]
 
+    def original(self, index: int) -> bytes:
+        """The bytes of one record as they arrived: of a line, the whole of it but its end (LF or CR LF)."""
+        if not self.by_line:
+            return self.record(index)
+        first = self.data.rfind(b"\n", 0, int(self.starts[index])) + 1
+        end = self.data.find(b"\n", int(self.ends[index]))
+        return self.data[first : len(self.data) if end < 0 else end].removesuffix(b"\r")
+
     def slice(self, start: int, stop: int) -> "Block":
         """Some of the records, over the same data."""
-        return Block(self.data, self.starts[start:stop], self.ends[start:stop], self.lines[start:stop])
+        starts, ends, lines = self.starts[start:stop], self.ends[start:stop], self.lines[start:stop]
+        return Block(self.data, starts, ends, lines, by_line=self.by_line)
 
     def take(self, indices: Positions) -> "Block":
         """Some of the records, by ascending indices."""
         dense = self.dense and len(indices) == indices[-1] - indices[0] + 1
-        return Block(self.data, self.starts[indices], self.ends[indices], self.lines[indices], dense=dense)
+        starts, ends, lines = self.starts[indices], self.ends[indices], self.lines[indices]
+        return Block(self.data, starts, ends, lines, dense=dense, by_line=self.by_line)
 
     def compact(self, separator: bytes) -> "Block":
         """The same records over data that holds them alone, each with `separator`, of one byte, behind it."""

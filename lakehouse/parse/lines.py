@@ -85,4 +85,4 @@ def trimmed(data: bytes, starts: Positions, ends: Positions, lines: Positions) -
         first, behind = np.searchsorted(solid, starts), np.searchsorted(solid, ends)
         full = behind > first
         starts, ends, lines = solid[first[full]], solid[behind[full] - 1] + 1, lines[full]
-    return Block(data, starts, ends, lines)
+    return Block(data, starts, ends, lines, by_line=True)

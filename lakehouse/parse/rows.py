@@ -101,7 +101,7 @@ def _exactly(
 
 
 def _refused(block: Block, index: int, first: int, error: RecordRefusedError) -> RefusedRow:
-    line, raw = int(block.lines[index]), block.record(index)
+    line, raw = int(block.lines[index]), block.original(index)
     return RefusedRow(first + index, line, error.reason, error.column, error.rule, error.message, raw)
 
 

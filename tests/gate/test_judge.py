@@ -43,6 +43,17 @@ def test_same_key_with_other_content_refuses_every_such_row(judged: Judge) -> No
     assert "'r1'" in result.refused[1]["message"]
 
 
+def test_refused_lines_keep_every_byte_but_their_end(judged: Judge) -> None:
+    data = b' {"id":1}\t\r\n{"id":"r1"}\n\n\t{"id":"r2","n":1} \n {"id":"r2","n":2}\n{"id":"r3"}\n  nothing  '
+    result = judged(data, "rows.ndjson")
+    assert [(row["line"], row["raw"]) for row in sorted(result.refused, key=lambda row: row["line"])] == [
+        (1, ' {"id":1}\t'),
+        (4, '\t{"id":"r2","n":1} '),
+        (5, ' {"id":"r2","n":2}'),
+        (7, "  nothing  "),
+    ]
+
+
 def test_key_of_two_columns_in_elements_of_one_line(judged: Judge) -> None:
     rows = [{"id": "a", "n": 1}, {"id": "a", "n": 2}, {"id": "b", "n": 1}, {"id": "a", "n": 2}]
     result = judged(json.dumps(rows).encode(), "documents.json")
