@@ -76,7 +76,7 @@ $(VENV)/.lake-installed: requirements/build.txt requirements/lake.txt requiremen
 	@$(PIP) -r requirements/lake.txt
 	@printf '#!/bin/sh\nexec "%s/bin/python" "%s/cli/__main__.py" "$$@"\n' "$(CURDIR)/$(VENV)" "$(CURDIR)" > $(LAKE)
 	@chmod +x $(LAKE)
-	@$(PY) scripts/fetch_jars.py $(VENV)/jars
+	@$(PY) -m scripts.fetch_jars $(VENV)/jars
 	@$(PY) -m localaws.class_archive > /dev/null
 	@touch $@
 

@@ -1,6 +1,7 @@
 """The lake as a client sees it: where it answers, what its resources are called, and a session of the operator."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,8 +105,12 @@ def read_stack(home: Home) -> dict[str, Any] | None:
 
 
 def write_stack(home: Home, region: str, outputs: Mapping[str, str]) -> None:
-    """Remember a deployment's outputs."""
+    """Remember a deployment's outputs, and put the resources' names beside the access keys in the shell's `env`."""
     (home.path / STACK_FILE).write_text(json.dumps({"region": region, "outputs": dict(outputs)}, indent=2) + "\n")
+    env = home.path / "env"
+    access = [line for line in env.read_text().splitlines() if not line.startswith("export LAKE_")]
+    settings = [f"export {name}={shlex.quote(value)}" for name, value in settings_of(outputs).as_env().items()]
+    env.write_text("\n".join([*access, *settings]) + "\n")
 
 
 def session(home: Home, region: str, user: str) -> boto3.Session:

@@ -37,3 +37,7 @@ class Settings:
         if missing:
             raise SettingsError(f"Environment lacks {', '.join(missing)}: the template sets them for every function")
         return cls(**{name: values[variable] for name, variable in names.items()})
+
+    def as_env(self) -> dict[str, str]:
+        """The `LAKE_*` variables that say the same."""
+        return {f"LAKE_{field.name.upper()}": getattr(self, field.name) for field in fields(self)}

@@ -1,6 +1,6 @@
 """Fetch the Spark jars of requirements/jars.txt into a folder, through Spark's own Maven client, and check each hash.
 
-    python scripts/fetch_jars.py FOLDER
+    python -m scripts.fetch_jars FOLDER
 
 Does nothing when all jars are there already. LAKE_IVY_SETTINGS, the path of an Ivy settings file (as in Spark's
 `spark.jars.ivySettings`), names a mirror of Maven Central. A private certificate authority in SSL_CERT_FILE is handed
@@ -23,11 +23,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, serialize_java_truststore
 from cryptography.utils import CryptographyDeprecationWarning
 
+from localaws.java import find_java
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from localaws.java import find_java  # noqa: E402  (the checkout is no package yet when `make setup` runs this)
-
 TRUSTSTORE_PASSWORD = "lakegate"  # noqa: S105  (it protects public certificates in a temporary folder)
 UNUSED = (
     "com.amazonaws:aws-java-sdk-bundle",
@@ -135,5 +133,5 @@ def main(folder: Path) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python scripts/fetch_jars.py FOLDER")
+        sys.exit("usage: python -m scripts.fetch_jars FOLDER")
     sys.exit(main(Path(sys.argv[1])))

@@ -1,7 +1,7 @@
 """Make a pipeline's gold again by plain spark-submit, on this machine, from what silver holds now, and publish it.
 
-    set -a; . .lake/env; set +a
-    .venv/bin/python scripts/spark_submit_gold.py activity
+    source .lake/env
+    AWS_PROFILE=admin .venv/bin/python -m scripts.spark_submit_gold activity
 
 AWS is reached as the environment says (`AWS_*`, `LAKE_*`): the embedded one while `lake up` runs, or an account. The
 job is `glue/gold.py`, unchanged: what AWS Glue adds (`--JOB_NAME`) is left out.

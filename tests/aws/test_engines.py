@@ -163,7 +163,6 @@ def test_duckdb_and_the_glue_job_write_the_same_gold(lake: Lake, plan: RunPlan, 
 
 def test_spark_submit_makes_and_publishes_gold(lake: Lake, plan: RunPlan, tmp_path: Path) -> None:
     by_duckdb = on_duckdb(lake, plan, tmp_path)
-    script = Path(__file__).parents[2] / "scripts" / "spark_submit_gold.py"
     keys = lake.aws.session().get_credentials()
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAKE_", "SPARK_"))},
@@ -173,10 +172,10 @@ def test_spark_submit_makes_and_publishes_gold(lake: Lake, plan: RunPlan, tmp_pa
         "AWS_DEFAULT_REGION": lake.aws.region,
         "AWS_ENDPOINT_URL": lake.aws.endpoint_url,
         "AWS_CONFIG_FILE": str(aws_config(tmp_path)),
-        "PYTHONPATH": str(script.parents[1]),
     }
-    command = [sys.executable, str(script), "activity", "--batch", BATCH]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=280, check=False)
+    command = [sys.executable, "-m", "scripts.spark_submit_gold", "activity", "--batch", BATCH]
+    checkout = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "published, from silver versions" in done.stdout
     pointer = Catalog(lake.client("glue"), lake.settings.gold_database).read("user_activity").pointer
