@@ -1,6 +1,6 @@
 """A run's gold by Spark. As a Glue job it is given `--JOB_NAME`; without it, it runs by plain spark-submit:
 
-spark-submit glue/gold.py --pipeline activity --batch default --run_id … --versions '{"users": 3, …}' --lake_bucket … …
+spark-submit glue/gold.py --pipeline activity --batch default --run_id … --versions '{"users": 3, …}' …
 """
 
 import json
@@ -18,7 +18,7 @@ from lakehouse.contract.load import pipelines
 from lakehouse.engines.spark_run import run_spark
 from lakehouse.ledger.store import Ledger
 
-OPTIONS = ["pipeline", "batch", "run_id", "versions", "lake_bucket", "lake_ledger_table"]
+OPTIONS = ["pipeline", "batch", "run_id", "versions", "slots", "lake_bucket", "lake_ledger_table"]
 
 
 def main() -> None:
@@ -31,7 +31,8 @@ def main() -> None:
     if job:
         job.init(options["JOB_NAME"], options)
     pipeline, run_id = pipelines()[options["pipeline"]], options["run_id"]
-    gold = run_spark(spark, pipeline, run_id, json.loads(options["versions"]), f"s3://{options['lake_bucket']}")
+    versions, slots = json.loads(options["versions"]), json.loads(options["slots"])
+    gold = run_spark(spark, pipeline, run_id, versions, slots, f"s3://{options['lake_bucket']}")
     ledger = Ledger(client("dynamodb"), options["lake_ledger_table"])
     runs.gold_written(ledger, pipeline.name, options["batch"], run_id, gold)
     if job:

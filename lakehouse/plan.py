@@ -1,7 +1,7 @@
 """What the steps of a run's workflow hand to each other."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from lakehouse.contract.model import Pipeline
@@ -46,6 +46,8 @@ class RunPlan:
     """Bronze bytes of the batch's files in force."""
     overtaken: bool = False
     """The batch has changed since the run was started: a newer run makes its gold, this one ends here."""
+    slots: Mapping[str, int] = field(default_factory=dict)
+    """Slots by dataset at these versions, so that an engine need not list a table's files to know."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "RunPlan":
@@ -58,11 +60,12 @@ class RunPlan:
             versions={dataset: int(version) for dataset, version in event["versions"].items()},
             manifest_bytes=int(event["manifest_bytes"]),
             overtaken=bool(event.get("overtaken", False)),
+            slots={dataset: int(slots) for dataset, slots in event.get("slots", {}).items()},
         )
 
     def as_event(self) -> dict[str, Any]:
         """The plan as JSON values."""
-        return {**asdict(self), "versions": dict(self.versions)}
+        return {**asdict(self), "versions": dict(self.versions), "slots": dict(self.slots)}
 
 
 def choose_engine(pipeline: Pipeline, manifest_bytes: int, override: str = "") -> ChosenEngine:

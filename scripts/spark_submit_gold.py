@@ -25,7 +25,7 @@ from lakehouse.plan import RunPlan
 from lakehouse.publish.catalog import Catalog
 from lakehouse.publish.run import finish_run
 from lakehouse.settings import Settings
-from lakehouse.silver.table import SilverStore, versions
+from lakehouse.silver.table import SilverStore, pinned
 from localaws.spark_env import DELTA_CONF, AwsAccess, local_conf, spark_environment, spark_submit_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,11 +56,11 @@ def main() -> None:
 def start(pipeline: Pipeline, batch: str, store: SilverStore, ledger: Ledger) -> RunPlan:
     """A run that commits nothing: gold of the newest silver."""
     run_id = f"{pipeline.name}-backfill-{uuid.uuid4().hex}"
-    found = versions(store, pipeline.datasets)
+    found, slots = pinned(store, pipeline.datasets)
     state = ledger.batch(pipeline.name, batch)
     runs.started(ledger, pipeline.name, batch, run_id, state.generation, "backfill")
     runs.committed(ledger, pipeline.name, batch, run_id, "spark", found, 0)
-    return RunPlan(pipeline.name, batch, run_id, "spark", found, 0)
+    return RunPlan(pipeline.name, batch, run_id, "spark", found, 0, slots=slots)
 
 
 def submit(plan: RunPlan, settings: Settings, access: AwsAccess) -> None:
@@ -70,7 +70,7 @@ def submit(plan: RunPlan, settings: Settings, access: AwsAccess) -> None:
         subprocess.CalledProcessError: it failed; its output is above.
     """
     arguments = ["--pipeline", plan.pipeline, "--batch", plan.batch, "--run_id", plan.run_id]
-    arguments += ["--versions", json.dumps(dict(plan.versions))]
+    arguments += ["--versions", json.dumps(dict(plan.versions)), "--slots", json.dumps(dict(plan.slots))]
     arguments += ["--lake_bucket", settings.bucket, "--lake_ledger_table", settings.ledger_table]
     command = spark_submit_command(ROOT / "glue" / "gold.py", arguments, {**local_conf(access), **DELTA_CONF})
     environment = {**os.environ, **spark_environment(access)}

@@ -19,12 +19,17 @@ SEMANTICS = {
 
 
 def register_silver(
-    spark: SparkSession, pipeline: Pipeline, uris: Mapping[str, str], versions: Mapping[str, int]
+    spark: SparkSession,
+    pipeline: Pipeline,
+    uris: Mapping[str, str],
+    versions: Mapping[str, int],
+    slots: Mapping[str, int],
 ) -> None:
     """Make each dataset's current rows at its pinned version a temporary view of the dataset's name.
 
     Args:
         uris: location of each dataset's Delta table.
+        slots: number of slots in it at that version. Asking Spark for it would list the files once more.
 
     Raises:
         pyspark.errors.PySparkException: a table or its version does not exist or cannot be read.
@@ -35,9 +40,7 @@ def register_silver(
         silver = f"_silver_{dataset.name}"
         table = spark.read.format("delta").option("versionAsOf", versions[dataset.name]).load(uris[dataset.name])
         table.createOrReplaceTempView(silver)
-        # A slot is one file, so one file is one slot.
-        slots = len(table.inputFiles())
-        spark.sql(current_rows(dataset, silver, slots)).createOrReplaceTempView(dataset.name)
+        spark.sql(current_rows(dataset, silver, slots[dataset.name])).createOrReplaceTempView(dataset.name)
 
 
 def write_gold(spark: SparkSession, pipeline: Pipeline, table: GoldTable, location: str) -> Figures:

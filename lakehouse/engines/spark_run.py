@@ -14,12 +14,18 @@ from lakehouse.log import log
 
 
 def run_spark(
-    spark: SparkSession, pipeline: Pipeline, run_id: str, versions: Mapping[str, int], root: str
+    spark: SparkSession,
+    pipeline: Pipeline,
+    run_id: str,
+    versions: Mapping[str, int],
+    slots: Mapping[str, int],
+    root: str,
 ) -> dict[str, GoldResult]:
     """Make every gold table of a run, each in a folder of this attempt.
 
     Args:
         versions: silver table version by dataset.
+        slots: number of slots by dataset at that version.
         root: `s3://<lake bucket>` (or a folder), without a slash at the end.
 
     Raises:
@@ -28,7 +34,7 @@ def run_spark(
     """
     attempt = uuid.uuid4().hex[:12]
     uris = {dataset.name: f"{root}/{names.silver_prefix(pipeline.name, dataset.name)}" for dataset in pipeline.datasets}
-    register_silver(spark, pipeline, uris, versions)
+    register_silver(spark, pipeline, uris, versions, slots)
     return {table.name: _make(spark, pipeline, table, run_id, root, attempt) for table in pipeline.gold}
 
 

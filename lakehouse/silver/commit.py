@@ -23,7 +23,7 @@ from lakehouse.silver.table import (
     active_files,
     commit_swap,
     open_or_create,
-    versions,
+    pinned,
 )
 
 MAX_TRIES = 30
@@ -87,7 +87,7 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
 
     for dataset in pipeline.datasets:
         commit_dataset(store, dataset, batch, read_slots)
-    found = versions(store, pipeline.datasets)
+    found, slots = pinned(store, pipeline.datasets)
     state = ledger.batch(pipeline.name, batch)
     manifest_bytes = sum(slot.bytes for slot in state.slots.values())
     chosen = choose_engine(pipeline, manifest_bytes, state.engine or "")
@@ -95,4 +95,4 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
     overtaken = state.generation > request.generation
     if overtaken:
         runs.superseded(ledger, pipeline.name, batch, request.run_id)
-    return RunPlan(pipeline.name, batch, request.run_id, chosen, found, manifest_bytes, overtaken)
+    return RunPlan(pipeline.name, batch, request.run_id, chosen, found, manifest_bytes, overtaken, slots)

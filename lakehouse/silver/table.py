@@ -161,13 +161,15 @@ def commit_swap(table: DeltaTable, swap: SlotSwap) -> int:
     return table.version() + 1
 
 
-def versions(store: SilverStore, datasets: Sequence[Dataset]) -> dict[str, int]:
-    """The newest version of each dataset's table.
+def pinned(store: SilverStore, datasets: Sequence[Dataset]) -> tuple[dict[str, int], dict[str, int]]:
+    """The newest version of each dataset's table, and the number of slots in it, which is that of its data files.
 
     Raises:
         SilverError: one of the tables does not exist.
     """
-    return {dataset.name: open_table(store, dataset).version() for dataset in datasets}
+    tables = {dataset.name: open_table(store, dataset) for dataset in datasets}
+    versions = {name: table.version() for name, table in tables.items()}
+    return versions, {name: len(table.file_uris()) for name, table in tables.items()}
 
 
 def _add(file: SlotFile, at_ms: int) -> AddAction:

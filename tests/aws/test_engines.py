@@ -143,6 +143,7 @@ def test_duckdb_and_the_glue_job_write_the_same_gold(lake: Lake, plan: RunPlan, 
         "--batch": BATCH,
         "--run_id": plan.run_id,
         "--versions": json.dumps(dict(plan.versions)),
+        "--slots": json.dumps(dict(plan.slots)),
     }
     run = lake.client("glue").start_job_run(JobName=job, Arguments=arguments)["JobRunId"]
     ended = wait_for_run(lake.aws, job, run, seconds=240)
@@ -198,6 +199,7 @@ def test_broken_gold_fails_the_job_and_records_nothing(lake: Lake, plan: RunPlan
         "--batch": BATCH,
         "--run_id": "engines-broken",
         "--versions": json.dumps({**plan.versions, "users": 999}),
+        "--slots": json.dumps(dict(plan.slots)),
     }
     run = lake.client("glue").start_job_run(JobName=job, Arguments=arguments)["JobRunId"]
     ended = wait_for_run(lake.aws, job, run, seconds=240)

@@ -16,6 +16,7 @@ from lakehouse.contract.types import column_type
 from lakehouse.engines import duckdb as on_duckdb
 from lakehouse.engines import spark as on_spark
 from lakehouse.engines.checksum import checksum
+from lakehouse.silver.table import pinned
 from tests.sql.cases import Case, LocalSilver, all_cases
 
 ARROW = {
@@ -71,7 +72,8 @@ def test_both_engines_and_the_recomputation_agree_with_the_expected_rows(
         versions = silver.bring(step)
 
     uris = {dataset.name: silver.store.uri(pipeline.name, dataset.name) for dataset in pipeline.datasets}
-    on_spark.register_silver(spark, pipeline, uris, versions)
+    _, slots = pinned(silver.store, pipeline.datasets)
+    on_spark.register_silver(spark, pipeline, uris, versions, slots)
     spark_figures = on_spark.write_gold(spark, pipeline, table, str(tmp_path / "spark"))
     spark_files = sorted((tmp_path / "spark").glob("*.parquet"))
 

@@ -37,7 +37,7 @@ def write(request: pytest.FixtureRequest, tmp_path: Path) -> Write:
     def run(sql: str) -> object:
         (tmp_path / "gold" / "t.sql").write_text(sql)
         if spark is not None:
-            on_spark.register_silver(spark, pipeline, {}, {})
+            on_spark.register_silver(spark, pipeline, {}, {}, {})
             return on_spark.write_gold(spark, pipeline, TABLE, str(tmp_path / "out"))
         with on_duckdb.connect(on_duckdb.Limits(256, 1, tmp_path / "spill")) as connection:
             return on_duckdb.write_gold(connection, pipeline, TABLE, tmp_path)[1]
