@@ -14,6 +14,7 @@ from lakehouse.batches.decide import missing, run_needed
 from lakehouse.ledger.items import BatchState, FileRecord, RunRecord, SlotState
 
 POLL_SECONDS = 0.1
+SLOWEST_POLL_SECONDS = 1.0
 LOOK_AT_LOGS_AFTER_SECONDS = 5.0
 VERDICT_SECONDS = 900.0
 RUN_SECONDS = 3600.0
@@ -125,13 +126,18 @@ def _verdict(lake: Lake, one: Upload, screen: Screen) -> FileOutcome:
                 look += LOOK_AT_LOGS_AFTER_SECONDS
             if waited > VERDICT_SECONDS:
                 raise CliError(f"The gate has not judged {place.key} within {VERDICT_SECONDS:.0f} s", _gate_log(lake))
-            time.sleep(POLL_SECONDS)
+            time.sleep(_pause(waited))
     record = lake.ledger.file(place.pipeline, place.batch, slot.file_id)
     if record is None:
         raise CliError(f"The ledger names file {slot.file_id} for {place.key} but does not hold it")
     outcome = FileOutcome(one, slot, record)
     _tell_verdict(screen, outcome)
     return outcome
+
+
+def _pause(waited_seconds: float) -> float:
+    """Look often at first, then less: on one machine each look takes time from what is looked at."""
+    return min(SLOWEST_POLL_SECONDS, POLL_SECONDS + waited_seconds / 20)
 
 
 def _tell_verdict(screen: Screen, outcome: FileOutcome) -> None:
@@ -167,7 +173,7 @@ def _await_run(lake: Lake, state: BatchState, run_id: str, screen: Screen) -> Ru
                 look += LOOK_AT_LOGS_AFTER_SECONDS
             if waited > RUN_SECONDS:
                 raise CliError(f"Run {run_id} has not ended within {RUN_SECONDS:.0f} s", "lake runs")
-            time.sleep(POLL_SECONDS)
+            time.sleep(_pause(waited))
     if run.status == "published":
         took = seconds_between(run.started_at, run.published_at)
         screen.done(f"Run {short_run(run_id)} on {run.engine}: gold is published", took)
