@@ -1,5 +1,6 @@
 """`lake demo`"""
 
+import shutil
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
@@ -82,7 +83,7 @@ def _draw(out: Console, lake: Lake, demo: Demo) -> None:
         draw_stages(out, stages(demo.outcome))
     out.print("\n[bold]What happened[/bold]")
     for line in _story(demo):
-        out.print(Padding(line, (0, 0, 0, 2)))
+        out.print(Padding(line, (0, 0, 0, 2), expand=False))
     out.print("\n[bold]Try next[/bold]")
     for command, why in _next_steps(demo):
         out.print(f"  {command}", markup=False, style="cyan", soft_wrap=True)
@@ -91,6 +92,8 @@ def _draw(out: Console, lake: Lake, demo: Demo) -> None:
         f"\nThe demo took {seconds_text(demo.seconds)}. "
         f"The lake keeps running on {lake.server.endpoint_url}; stop it with: lake down"
     )
+    if shutil.which("lake") is None:
+        out.print("To type just 'lake', run first: source .venv/bin/activate")
 
 
 def _story(demo: Demo) -> list[str]:
