@@ -1,13 +1,13 @@
 """Fetches gold as any reader does: the catalog says where a table lies, S3 holds its Parquet files."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CliError
 from cli.lake import Lake
+from lakehouse.publish.pointer import pointer_of
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def fetch_gold(lake: Lake, table: str, folder: Path) -> GoldFiles:
     glue, s3 = lake.client("glue"), lake.client("s3")
     found = glue.get_table(DatabaseName=lake.settings.gold_database, Name=table)["Table"]
     location: str = found["StorageDescriptor"]["Location"]
-    parameters = found.get("Parameters", {})
-    if "lakegate.run_id" not in parameters:
+    pointer = pointer_of(location, found.get("Parameters", {}))
+    if pointer is None:
         raise CliError(f"Gold table '{table}' has never been published", "lake runs")
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,5 +46,4 @@ def fetch_gold(lake: Lake, table: str, folder: Path) -> GoldFiles:
                 s3.download_file(bucket, entry["Key"], str(path))
                 files.append(path)
                 size += entry["Size"]
-    versions = json.loads(parameters["lakegate.versions"])
-    return GoldFiles(table, location, parameters["lakegate.run_id"], versions, tuple(files), size)
+    return GoldFiles(table, location, pointer.run_id, pointer.versions, tuple(files), size)
