@@ -88,6 +88,7 @@ def settings_of(outputs: Mapping[str, str]) -> Settings:
         state_machine_arn_prefix=outputs["StateMachineArnPrefix"],
         silver_database=outputs["SilverDatabase"],
         gold_database=outputs["GoldDatabase"],
+        event_source=outputs["AthenaWorkgroup"],
     )
 
 

@@ -23,6 +23,8 @@ class Settings:
     """Glue database of the silver tables (`<pipeline>_<dataset>`)."""
     gold_database: str
     """Glue database of the gold tables."""
+    event_source: str
+    """`source` of the lake's own events on the default EventBridge bus: the stack's prefix."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":

@@ -56,6 +56,7 @@ def settings_values() -> dict[str, Any]:
         "state_machine_arn_prefix": arn("states", "stateMachine:${Prefix}-"),
         "silver_database": Ref(SILVER_DATABASE),
         "gold_database": Ref(GOLD_DATABASE),
+        "event_source": Ref("Prefix"),
     }
 
 

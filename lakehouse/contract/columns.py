@@ -29,8 +29,10 @@ def read_columns(fields: Fields) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def read_key(fields: Fields, columns: tuple[Column, ...]) -> tuple[str, ...]:
+def read_key(fields: Fields, columns: tuple[Column, ...], may_be_empty: bool = False) -> tuple[str, ...]:
     """The list `key`: names of required columns that are no doubles. Raises ContractError."""
+    if may_be_empty and fields.take("key", list, "a list of texts") == []:
+        return ()
     key = fields.texts("key")
     able = [column.name for column in columns if column.required and column.type != "double"]
     for index, name in enumerate(key):
@@ -60,6 +62,7 @@ def _column(fields: Fields) -> Column:
         max_length=fields.count("max_length", 1024),
         format=_format(fields, kind),
         currency_text=fields.take("currency_text", bool, "true or false", False),
+        references=fields.optional("references", str, "<seed>.<column>"),
     )
     _check_rules(fields, column, kind)
     fields.done()

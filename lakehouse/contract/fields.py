@@ -99,6 +99,11 @@ class Fields:
                 self.fail(f"{name}.{key}", f"found {value!r}, expected a table")
             yield key, Fields(value, self._file, f"{self._path}.{name}.{key}".strip("."))
 
+    def table(self, name: str) -> "Fields | None":
+        """A sub-table (`[generator]`), or None where the field is absent."""
+        value = self.optional(name, dict, "a table")
+        return None if value is None else Fields(value, self._file, f"{self._path}.{name}".strip("."))
+
     def items(self, name: str) -> "Iterator[Fields]":
         """A list of tables (`columns = [{…}, …]`), at least one."""
         values = self.take(name, list, "a list of tables")

@@ -17,8 +17,9 @@ from typing import cast
 
 from lakehouse.contract.columns import read_columns, read_key
 from lakehouse.contract.fields import Fields
-from lakehouse.contract.model import Dataset, Engine, Format, GoldTable, Pipeline
+from lakehouse.contract.model import Dataset, Engine, Format, GoldTable, Pipeline, Seed
 from lakehouse.contract.patterns import placeholders
+from lakehouse.contract.surroundings import read_crawler, read_generator, read_warehouse
 from lakehouse.errors import ContractError
 from lakehouse.names import digest
 
@@ -27,7 +28,7 @@ ENGINES = ("spark", "duckdb", "auto")
 FORMATS = ("ndjson", "json_array", "json_document", "csv")
 JUDGING_VERSION = "1"
 """Raised when the parser judges a file otherwise than before: every file is then judged again."""
-NOT_JUDGED = ("pipeline", "name", "description", "paths", "batch", "parts", "marker", "contract_hash")
+NOT_JUDGED = ("pipeline", "name", "description", "paths", "batch", "parts", "marker", "compact", "contract_hash")
 """Fields of a dataset that decide nothing about its files' rows."""
 
 
@@ -81,6 +82,11 @@ def load_pipeline(folder: Traversable) -> Pipeline:
         datasets=tuple(_dataset(name, dataset, entry) for dataset, entry in fields.tables("datasets")),
         gold=tuple(_gold(name, gold, entry) for gold, entry in fields.tables("gold")),
         auto_spark_from_bytes=fields.count("auto_spark_from_bytes", 512 * 1024**2),
+        seeds=tuple(_seed(name, seed, entry) for seed, entry in fields.tables("seeds")),
+        generator=read_generator(fields),
+        crawlers=tuple(read_crawler(crawler, entry) for crawler, entry in fields.tables("crawlers")),
+        warehouse=read_warehouse(fields),
+        job_mail=fields.take("job_mail", bool, "true or false", False),
         contract_hash=digest("pipeline", text),
     )
     if not pipeline.datasets:
@@ -98,7 +104,7 @@ def _dataset(pipeline: str, name: str, fields: Fields) -> Dataset:
         paths=_paths(fields),
         formats=cast(tuple[Format, ...], _formats(fields)),
         columns=columns,
-        key=read_key(fields, columns),
+        key=read_key(fields, columns, may_be_empty=True),
         batch=fields.text("batch", "{batch}"),
         max_bad_share=_share(fields),
         unknown_columns="ignore"
@@ -107,6 +113,8 @@ def _dataset(pipeline: str, name: str, fields: Fields) -> Dataset:
         parts=fields.count("parts", 1),
         marker=fields.optional("marker", str, "an object's name such as _SUCCESS"),
         max_bytes=fields.count("max_bytes", 20 * 1024**3),
+        checks=fields.texts("checks", ()),
+        compact=fields.take("compact", bool, "true or false", False),
     )
     if dataset.marker is not None and ("/" in dataset.marker or not dataset.marker):
         fields.fail("marker", f"found {dataset.marker!r}, expected an object's name such as _SUCCESS")
@@ -133,9 +141,19 @@ def _gold(pipeline: str, name: str, fields: Fields) -> GoldTable:
         description=fields.text("description"),
         columns=columns,
         key=read_key(fields, columns),
+        after=fields.optional("after", str, "a gold table's name"),
+        partition_by=fields.optional("partition_by", str, "a column's name"),
+        csv=fields.take("csv", bool, "true or false", False),
     )
     fields.done()
     return table
+
+
+def _seed(pipeline: str, name: str, fields: Fields) -> Seed:
+    columns = read_columns(fields)
+    seed = Seed(pipeline, name, fields.text("description"), columns, read_key(fields, columns))
+    fields.done()
+    return seed
 
 
 def _paths(fields: Fields) -> tuple[str, ...]:

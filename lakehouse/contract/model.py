@@ -34,6 +34,8 @@ class Column:
     format: str | None = None
     currency_text: bool = False
     """The input writes the number as `$1,234.56` (text): parse it strictly."""
+    references: str | None = None
+    """`<seed>.<column>`: only values that this column of a seed holds are accepted. Strings only."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,17 @@ class Dataset:
     formats: tuple[Format, ...]
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    """Columns that identify a row. Empty: rows have no identity, so every line counts, repeated ones too."""
     batch: str = "{batch}"
     """How the batch is named from a path's placeholders; a path without them belongs to batch `default`."""
     max_bad_share: Decimal = Decimal("0.10")
     """More than this share of refused rows refuses the whole file."""
     unknown_columns: Literal["refuse", "ignore"] = "refuse"
+    checks: tuple[str, ...] = ()
+    """Equations that every row must keep, exactly: `total_amount = quantity * price`. Columns are numbers that are
+    required; `=`, `+`, `-`, `*` and parentheses."""
+    compact: bool = False
+    """A daily job puts the small silver files of a closed batch into one."""
     parts: int = 1
     marker: str | None = None
     max_bytes: int = 20 * 1024**3
@@ -72,6 +80,61 @@ class GoldTable:
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    after: str | None = None
+    """Another gold table of the pipeline: this one is made once that one is published, from the same silver versions."""
+    partition_by: str | None = None
+    """The last column: a table of its own for every batch, whose value in it is the batch's name (`cast(_batch as
+    date)`). A run makes only the partitions that it touches. The files do not hold the column, their folder does."""
+    csv: bool = False
+    """Also written as one CSV file with a header, for spreadsheets, below `exports/`."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A small table that comes with the project: `seeds/<name>.csv`, judged by its columns as strictly as any input.
+
+    Gold's SQL reads it by its name, and columns of datasets may refer to it.
+    """
+
+    pipeline: str
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Generator:
+    """How the pipeline's `generate.py` is invoked as a Lambda function."""
+
+    rows: int
+    """Rows a file, unless asked for otherwise."""
+    schedule: str | None = None
+    """EventBridge's `rate(…)` or `cron(…)`, UTC; without it only on demand."""
+
+
+@dataclass(frozen=True)
+class Crawler:
+    """A Glue crawler: keeps what the catalog says of one table. It is named `<prefix>-<pipeline>-<name>`."""
+
+    name: str
+    layer: Literal["bronze", "silver", "gold"]
+    """`bronze`: files as they came, table `<pipeline>_<dataset>` of the bronze database. `silver`: a Delta table.
+    `gold`: an existing table of the catalog, at its own locations."""
+    target: str
+    """The dataset (bronze, silver) or the gold table."""
+    schedule: str | None = None
+    """EventBridge's `cron(…)`, UTC; without it only on demand or when the workflow asks."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """What the workflow loads into Redshift. `warehouse/<table>.sql` is the table's DDL, in Redshift's dialect."""
+
+    facts: tuple[str, ...]
+    """Gold tables, merged by their key."""
+    dimensions: tuple[str, ...]
+    """Seeds."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +150,12 @@ class Pipeline:
     gold: tuple[GoldTable, ...]
     auto_spark_from_bytes: int = 512 * 1024**2
     """With `engine = "auto"`: manifests of at least this many bronze bytes go to Spark."""
+    seeds: tuple[Seed, ...] = ()
+    generator: Generator | None = None
+    crawlers: tuple[Crawler, ...] = ()
+    warehouse: Warehouse | None = None
+    job_mail: bool = False
+    """People are told by mail how each of the pipeline's Glue jobs ended, well or not."""
     contract_hash: str = field(default="", compare=False)
     """Hash of the whole `pipeline.toml`."""
 

@@ -5,13 +5,13 @@ from lakehouse.silver.schema import BATCH, SLOT
 
 
 def current_rows(dataset: Dataset, silver: str, slots: int) -> str:
-    """A SELECT of the contract's columns of the rows that are current in the relation `silver`.
+    """A SELECT of the contract's columns and `_batch` of the rows that are current in the relation `silver`.
 
     Of rows with the same key the one of the greatest (batch, object key) is current, by the order of their UTF-8
-    bytes. Inside one slot keys are unique, because the gate judged so: with one slot every row is current.
+    bytes. Inside one slot keys are unique, because the gate judged so: with one slot every row is current. Without a key every row is current anyway.
     """
-    columns = ", ".join(_quoted(column.name) for column in dataset.columns)
-    if slots <= 1:
+    columns = ", ".join([*(_quoted(column.name) for column in dataset.columns), BATCH])
+    if slots <= 1 or not dataset.key:
         return f"select {columns} from {silver}"
     key = ", ".join(_quoted(name) for name in dataset.key)
     newest_first = f"partition by {key} order by {BATCH} desc, {SLOT} desc"

@@ -80,6 +80,7 @@ class World:
             state_machine_arn_prefix=self.state_machine_arn.removesuffix("activity"),
             silver_database="silver",
             gold_database="gold",
+            event_source=self.prefix,
         )
         self.pipelines = pipelines()
         self.ledger = Ledger(self.dynamodb, self.settings.ledger_table)

@@ -1,0 +1,49 @@
+"""What a contract says of a pipeline's surroundings: its generator, its crawlers, its tables in the warehouse."""
+
+import re
+from typing import Literal
+
+from lakehouse.contract.fields import Fields
+from lakehouse.contract.model import Crawler, Generator, Warehouse
+
+LAYERS: tuple[Literal["bronze", "silver", "gold"], ...] = ("bronze", "silver", "gold")
+SCHEDULE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)|cron\(\S+( \S+){5}\)")
+"""https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html"""
+
+
+def read_generator(fields: Fields) -> Generator | None:
+    """The table `[generator]`, if there is one. Raises ContractError."""
+    table = fields.table("generator")
+    if table is None:
+        return None
+    generator = Generator(rows=table.count("rows", 1000), schedule=_schedule(table))
+    table.done()
+    return generator
+
+
+def read_crawler(name: str, fields: Fields) -> Crawler:
+    """One table `[crawlers.<name>]`: exactly one of `bronze`, `silver`, `gold`. Raises ContractError."""
+    given = [(layer, fields.optional(layer, str, "a dataset's or gold table's name")) for layer in LAYERS]
+    targets = [(layer, target) for layer, target in given if target]
+    if len(targets) != 1:
+        fields.fail("", f"found {[layer for layer, _ in targets]}, expected exactly one of bronze, silver, gold")
+    crawler = Crawler(name, targets[0][0], targets[0][1], _schedule(fields))
+    fields.done()
+    return crawler
+
+
+def read_warehouse(fields: Fields) -> Warehouse | None:
+    """The table `[warehouse]`, if there is one. Raises ContractError."""
+    table = fields.table("warehouse")
+    if table is None:
+        return None
+    warehouse = Warehouse(facts=table.texts("facts"), dimensions=table.texts("dimensions", ()))
+    table.done()
+    return warehouse
+
+
+def _schedule(fields: Fields) -> str | None:
+    schedule = fields.optional("schedule", str, "rate(5 minutes) or cron(0 2 * * ? *)")
+    if schedule is not None and not SCHEDULE.fullmatch(schedule):
+        fields.fail("schedule", f"found {schedule!r}, expected rate(5 minutes) or cron(0 2 * * ? *)")
+    return schedule
