@@ -45,7 +45,7 @@ def stages(outcome: BatchOutcome) -> list[Stage]:
     making = sum(gold.seconds for gold in run.gold.values())
     engine = seconds_between(run.committed_at, run.gold_at)
     marks = [
-        ("commit", seconds_between(run.started_at, run.committed_at), "Delta transactions, metadata only"),
+        ("commit", seconds_between(run.started_at, run.committed_at), "Delta commits, metadata only"),
         ("start-up", None if engine is None else engine - making, f"{run.engine} gets ready"),
         ("gold", None if engine is None else making, "the SELECT, Parquet into the run's folder"),
         ("publish", seconds_between(run.gold_at, run.published_at), "the catalog's pointer moves"),

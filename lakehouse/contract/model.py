@@ -81,7 +81,7 @@ class GoldTable:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     after: str | None = None
-    """Another gold table of the pipeline: this one is made once that one is published, from the same silver versions."""
+    """Another gold table of the pipeline: this one is made once that one is published, of the same silver versions."""
     partition_by: str | None = None
     """The last column: a table of its own for every batch, whose value in it is the batch's name (`cast(_batch as
     date)`). A run makes only the partitions that it touches. The files do not hold the column, their folder does."""

@@ -8,7 +8,8 @@ def current_rows(dataset: Dataset, silver: str, slots: int) -> str:
     """A SELECT of the contract's columns and `_batch` of the rows that are current in the relation `silver`.
 
     Of rows with the same key the one of the greatest (batch, object key) is current, by the order of their UTF-8
-    bytes. Inside one slot keys are unique, because the gate judged so: with one slot every row is current. Without a key every row is current anyway.
+    bytes. Inside one slot keys are unique, because the gate judged so: with one slot every row is current. A dataset
+    without a key has only current rows.
     """
     columns = ", ".join([*(_quoted(column.name) for column in dataset.columns), BATCH])
     if slots <= 1 or not dataset.key:
