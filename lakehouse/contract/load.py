@@ -19,7 +19,7 @@ from lakehouse.contract.columns import read_columns, read_key
 from lakehouse.contract.fields import Fields
 from lakehouse.contract.model import Dataset, Engine, Format, GoldTable, Pipeline, Seed
 from lakehouse.contract.patterns import placeholders
-from lakehouse.contract.surroundings import read_crawler, read_generator, read_warehouse
+from lakehouse.contract.surroundings import read_crawler, read_demo, read_generator, read_warehouse
 from lakehouse.errors import ContractError
 from lakehouse.names import digest
 
@@ -84,6 +84,7 @@ def load_pipeline(folder: Traversable) -> Pipeline:
         auto_spark_from_bytes=fields.count("auto_spark_from_bytes", 512 * 1024**2),
         seeds=tuple(_seed(name, seed, entry) for seed, entry in fields.tables("seeds")),
         generator=read_generator(fields),
+        demo=read_demo(fields),
         crawlers=tuple(read_crawler(crawler, entry) for crawler, entry in fields.tables("crawlers")),
         warehouse=read_warehouse(fields),
         job_mail=fields.take("job_mail", bool, "true or false", False),

@@ -114,6 +114,20 @@ class Generator:
 
 
 @dataclass(frozen=True)
+class Demo:
+    """What `lake demo` shows of the pipeline."""
+
+    rows: int
+    """Rows a file."""
+    files: int = 1
+    """Files of each dataset, one schedule's period apart."""
+    dirty: Decimal = Decimal(0)
+    """Share of rows that break the contract."""
+    query: str | None = None
+    """The named query whose answer is shown; without it rows of the first gold table."""
+
+
+@dataclass(frozen=True)
 class Crawler:
     """A Glue crawler: keeps what the catalog says of one table. It is named `<prefix>-<pipeline>-<name>`."""
 
@@ -152,6 +166,7 @@ class Pipeline:
     """With `engine = "auto"`: manifests of at least this many bronze bytes go to Spark."""
     seeds: tuple[Seed, ...] = ()
     generator: Generator | None = None
+    demo: Demo | None = None
     crawlers: tuple[Crawler, ...] = ()
     warehouse: Warehouse | None = None
     job_mail: bool = False

@@ -1,10 +1,11 @@
 """What a contract says of a pipeline's surroundings: its generator, its crawlers, its tables in the warehouse."""
 
 import re
+from decimal import Decimal
 from typing import Literal
 
 from lakehouse.contract.fields import Fields
-from lakehouse.contract.model import Crawler, Generator, Warehouse
+from lakehouse.contract.model import Crawler, Demo, Generator, Warehouse
 
 LAYERS: tuple[Literal["bronze", "silver", "gold"], ...] = ("bronze", "silver", "gold")
 SCHEDULE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)|cron\(\S+( \S+){5}\)")
@@ -19,6 +20,20 @@ def read_generator(fields: Fields) -> Generator | None:
     generator = Generator(rows=table.count("rows", 1000), schedule=_schedule(table))
     table.done()
     return generator
+
+
+def read_demo(fields: Fields) -> Demo | None:
+    """The table `[demo]`, if there is one. Raises ContractError."""
+    table = fields.table("demo")
+    if table is None:
+        return None
+    dirty = table.limit("dirty") or Decimal(0)
+    if not isinstance(dirty, Decimal) or not 0 <= dirty <= 1:
+        table.fail("dirty", f"found '{dirty}', expected a share from 0 to 1 as text")
+    query = table.optional("query", str, "the name of a file in queries/")
+    demo = Demo(rows=table.count("rows", 1000), files=table.count("files", 1), dirty=dirty, query=query)
+    table.done()
+    return demo
 
 
 def read_crawler(name: str, fields: Fields) -> Crawler:
