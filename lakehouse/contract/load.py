@@ -4,32 +4,24 @@ The folder is the one beside this package, also when both lie in a zip on `sys.p
 `LAKE_PIPELINES_DIR` names.
 """
 
-import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from decimal import Decimal, InvalidOperation
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import cast
 
 from lakehouse.contract.columns import read_columns, read_key
+from lakehouse.contract.datasets import read_dataset
 from lakehouse.contract.fields import Fields
-from lakehouse.contract.model import Dataset, Engine, Format, GoldTable, Pipeline, Seed
-from lakehouse.contract.patterns import placeholders
+from lakehouse.contract.model import Engine, GoldTable, Pipeline, Seed
 from lakehouse.contract.surroundings import read_crawler, read_demo, read_generator, read_warehouse
 from lakehouse.errors import ContractError
 from lakehouse.names import digest
 
 FILE = "pipeline.toml"
 ENGINES = ("spark", "duckdb", "auto")
-FORMATS = ("ndjson", "json_array", "json_document", "csv")
-JUDGING_VERSION = "1"
-"""Raised when the parser judges a file otherwise than before: every file is then judged again."""
-NOT_JUDGED = ("pipeline", "name", "description", "paths", "batch", "parts", "marker", "compact", "contract_hash")
-"""Fields of a dataset that decide nothing about its files' rows."""
 
 
 def pipelines_folder(env: Mapping[str, str] | None = None) -> Traversable:
@@ -74,15 +66,16 @@ def load_pipeline(folder: Traversable) -> Pipeline:
     name = fields.text("name")
     if name != folder.name:
         fields.fail("name", f"found {name!r}, expected {folder.name!r}, the folder's name")
+    seeds = tuple(_seed(folder, seed, entry) for seed, entry in fields.tables("seeds"))
     pipeline = Pipeline(
         name=name,
         title=fields.text("title"),
         folder=folder,
         engine=cast(Engine, fields.choice("engine", ENGINES)),
-        datasets=tuple(_dataset(name, dataset, entry) for dataset, entry in fields.tables("datasets")),
+        datasets=tuple(read_dataset(name, dataset, entry, seeds) for dataset, entry in fields.tables("datasets")),
         gold=tuple(_gold(name, gold, entry) for gold, entry in fields.tables("gold")),
         auto_spark_from_bytes=fields.count("auto_spark_from_bytes", 512 * 1024**2),
-        seeds=tuple(_seed(name, seed, entry) for seed, entry in fields.tables("seeds")),
+        seeds=seeds,
         generator=read_generator(fields),
         demo=read_demo(fields),
         crawlers=tuple(read_crawler(crawler, entry) for crawler, entry in fields.tables("crawlers")),
@@ -94,44 +87,6 @@ def load_pipeline(folder: Traversable) -> Pipeline:
         fields.fail("datasets", "is missing, expected at least one table [datasets.<name>]")
     fields.done()
     return pipeline
-
-
-def _dataset(pipeline: str, name: str, fields: Fields) -> Dataset:
-    columns = read_columns(fields)
-    dataset = Dataset(
-        pipeline=pipeline,
-        name=name,
-        description=fields.text("description"),
-        paths=_paths(fields),
-        formats=cast(tuple[Format, ...], _formats(fields)),
-        columns=columns,
-        key=read_key(fields, columns, may_be_empty=True),
-        batch=fields.text("batch", "{batch}"),
-        max_bad_share=_share(fields),
-        unknown_columns="ignore"
-        if fields.choice("unknown_columns", ("refuse", "ignore"), "refuse") == "ignore"
-        else "refuse",
-        parts=fields.count("parts", 1),
-        marker=fields.optional("marker", str, "an object's name such as _SUCCESS"),
-        max_bytes=fields.count("max_bytes", 20 * 1024**3),
-        checks=fields.texts("checks", ()),
-        compact=fields.take("compact", bool, "true or false", False),
-    )
-    if dataset.marker is not None and ("/" in dataset.marker or not dataset.marker):
-        fields.fail("marker", f"found {dataset.marker!r}, expected an object's name such as _SUCCESS")
-    if dataset.marker is not None and dataset.parts != 1:
-        fields.fail("parts", "found beside marker, expected one of the two")
-    _check_batch(fields, dataset)
-    fields.done()
-    return replace(dataset, contract_hash=_judging_hash(dataset))
-
-
-def _judging_hash(dataset: Dataset) -> str:
-    """Hash of what decides a verdict. Comments are left out: to word one better is not to judge otherwise."""
-    values = {name: value for name, value in asdict(dataset).items() if name not in NOT_JUDGED}
-    for column in values["columns"]:
-        del column["comment"]
-    return digest("contract", JUDGING_VERSION, json.dumps(values, sort_keys=True, default=str))
 
 
 def _gold(pipeline: str, name: str, fields: Fields) -> GoldTable:
@@ -150,51 +105,9 @@ def _gold(pipeline: str, name: str, fields: Fields) -> GoldTable:
     return table
 
 
-def _seed(pipeline: str, name: str, fields: Fields) -> Seed:
+def _seed(folder: Traversable, name: str, fields: Fields) -> Seed:
     columns = read_columns(fields)
-    seed = Seed(pipeline, name, fields.text("description"), columns, read_key(fields, columns))
+    file = folder / "seeds" / f"{name}.csv"
+    seed = Seed(folder.name, name, fields.text("description"), columns, read_key(fields, columns), file)
     fields.done()
     return seed
-
-
-def _paths(fields: Fields) -> tuple[str, ...]:
-    paths = fields.texts("paths")
-    for index, path in enumerate(paths):
-        try:
-            placeholders(path)
-        except ValueError as error:
-            fields.fail(f"paths[{index}]", str(error))
-    return paths
-
-
-def _formats(fields: Fields) -> tuple[str, ...]:
-    formats = fields.texts("formats")
-    for index, value in enumerate(formats):
-        if value not in FORMATS:
-            fields.fail(f"formats[{index}]", f"found {value!r}, expected one of {', '.join(FORMATS)}")
-    return formats
-
-
-def _share(fields: Fields) -> Decimal:
-    text = fields.take("max_bad_share", str, "a share as text such as '0.10'", "0.10")
-    try:
-        share = Decimal(text)
-    except InvalidOperation:
-        share = Decimal("NaN")
-    if not (share.is_finite() and 0 <= share <= 1):
-        fields.fail("max_bad_share", f"found {text!r}, expected a share between '0' and '1'")
-    return share
-
-
-def _check_batch(fields: Fields, dataset: Dataset) -> None:
-    """The batch's placeholders come from the paths: each path has all of them or none."""
-    try:
-        wanted = set(placeholders(dataset.batch))
-    except ValueError as error:
-        fields.fail("batch", str(error))
-    for index, path in enumerate(dataset.paths):
-        found = wanted & set(placeholders(path))
-        if found and found != wanted:
-            fields.fail(
-                f"paths[{index}]", f"found {path!r}, expected all placeholders of batch {dataset.batch!r} or none"
-            )

@@ -39,6 +39,22 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Seed:
+    """A small table that comes with the project: `seeds/<name>.csv`, judged by its columns as strictly as any input.
+
+    Gold's SQL reads it by its name, and columns of datasets may refer to it.
+    """
+
+    pipeline: str
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    file: Traversable = field(compare=False)
+    """`seeds/<name>.csv`. Read by lakehouse.contract.seeds, whenever it is needed."""
+
+
+@dataclass(frozen=True)
 class Dataset:
     """One kind of file: where it lands, how it is written, what each row must hold."""
 
@@ -66,9 +82,12 @@ class Dataset:
     marker: str | None = None
     max_bytes: int = 20 * 1024**3
     """Limit of the expanded content."""
+    seeds: tuple[Seed, ...] = field(default=(), compare=False)
+    """Those that its columns refer to."""
     contract_hash: str = field(default="", compare=False)
-    """Hash of all that decides how a file of this dataset is judged, and of nothing else: neither comments nor paths,
-    nor another dataset, nor gold. Files judged under another hash are judged again."""
+    """Hash of all that decides how a file of this dataset is judged, the values that its columns may refer to included,
+    and of nothing else: neither comments nor paths, nor another dataset, nor gold. Files judged under another hash are
+    judged again."""
 
 
 @dataclass(frozen=True)
@@ -87,20 +106,6 @@ class GoldTable:
     date)`). A run makes only the partitions that it touches. The files do not hold the column, their folder does."""
     csv: bool = False
     """Also written as one CSV file with a header, for spreadsheets, below `exports/`."""
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A small table that comes with the project: `seeds/<name>.csv`, judged by its columns as strictly as any input.
-
-    Gold's SQL reads it by its name, and columns of datasets may refer to it.
-    """
-
-    pipeline: str
-    name: str
-    description: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
 
 
 @dataclass(frozen=True)

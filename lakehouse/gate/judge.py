@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from lakehouse.contract.model import Dataset
+from lakehouse.contract.seeds import known_values
 from lakehouse.gate.ahead import ReadAhead, ahead, in_order
 from lakehouse.gate.conflicts import Reopen, conflicting_rows, record_numbers
 from lakehouse.gate.key_hashes import Hashes, HashFile, key_hashes
@@ -76,11 +77,11 @@ def judge(stream: BinaryIO, key: str, dataset: Dataset, workdir: Path, reopen: R
             the stored bytes are kept in `workdir` while they are read.
 
     Raises:
-        ContractError: a pattern of the contract cannot be used.
+        ContractError: a pattern of the contract cannot be used, or a seed that it refers to is wrong.
         LakeError: `reopen` gave other bytes.
         OSError: the stream or the folder failed.
     """
-    layout = layout_of(dataset)
+    layout = layout_of(dataset, known_values(dataset))
     with ThreadPoolExecutor(1, "fetch") as fetcher:
         if reopen is not None:
             return _File(ReadAhead(stream, fetcher), key, layout, workdir, reopen).judged()

@@ -21,8 +21,11 @@ SHIFT_1, SHIFT_2 = np.uint64(30), np.uint64(32)
 
 
 def key_hashes(keys: list[pa.Array]) -> Hashes:
-    """One hash a row over the key's columns, none of which holds a null. It depends on the row's values alone."""
-    total = np.zeros(len(keys[0]), np.uint64)
+    """One hash a row over the key's columns, none of which holds a null. It depends on the row's values alone.
+
+    Rows without a key (no columns) have no hashes: none of them is the same as another, whatever it holds.
+    """
+    total = np.zeros(len(keys[0]) if keys else 0, np.uint64)
     for column in keys:
         if pa.types.is_string(column.type):
             total = _mix(total, _text_hashes(column))

@@ -1,6 +1,7 @@
 """A dataset's contract made ready for the parser: Arrow types, and how JSON writes each column."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -54,6 +55,8 @@ class Layout:
 
     dataset: Dataset
     fields: tuple[Field, ...]
+    known: Mapping[str, pa.Array]
+    """The values that columns may refer to, by reference (`<seed>.<column>`)."""
 
     @property
     def names(self) -> list[str]:
@@ -74,8 +77,11 @@ class Layout:
         )
 
 
-def layout_of(dataset: Dataset) -> Layout:
+def layout_of(dataset: Dataset, known: Mapping[str, Iterable[str]] | None = None) -> Layout:
     """Prepare a dataset.
+
+    Args:
+        known: the values that its columns may refer to, by reference (`seeds.known_values`). It must hold them all.
 
     Raises:
         ContractError: a pattern that the column-wise engine (RE2) does not know.
@@ -83,7 +89,9 @@ def layout_of(dataset: Dataset) -> Layout:
     for column in dataset.columns:
         if column.pattern is not None:
             _check_pattern(dataset, column.name, column.pattern)
-    return Layout(dataset, tuple(_field(column) for column in dataset.columns))
+    references = {column.references for column in dataset.columns if column.references}
+    values = {reference: pa.array(sorted((known or {})[reference]), pa.string()) for reference in references}
+    return Layout(dataset, tuple(_field(column) for column in dataset.columns), values)
 
 
 def whole(pattern: str) -> str:

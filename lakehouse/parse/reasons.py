@@ -53,8 +53,10 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     PATTERN_MISMATCH = "pattern_mismatch"
     NOT_IN_VALUES = "not_in_values"
+    UNKNOWN_REFERENCE = "unknown_reference"
     BELOW_MIN = "below_min"
     ABOVE_MAX = "above_max"
+    CHECK_FAILED = "check_failed"
     WRONG_FIELD_COUNT = "wrong_field_count"
     BAD_QUOTE = "bad_quote"
     STRAY_CARRIAGE_RETURN = "stray_carriage_return"
@@ -104,8 +106,10 @@ SENTENCES = {
     Reason.TOO_LONG: "Column {column}: found {found}, expected at most {expected} characters",
     Reason.PATTERN_MISMATCH: "Column {column}: found {found}, expected the pattern {expected}",
     Reason.NOT_IN_VALUES: "Column {column}: found {found}, expected one of {expected}",
+    Reason.UNKNOWN_REFERENCE: "Column {column}: found {found}, expected a value that {expected} holds",
     Reason.BELOW_MIN: "Column {column}: found {found}, expected at least {expected}",
     Reason.ABOVE_MAX: "Column {column}: found {found}, expected {expected}",
+    Reason.CHECK_FAILED: "Found {found}, expected {expected}",
     Reason.WRONG_FIELD_COUNT: "Found {found} values, expected {expected}",
     Reason.BAD_QUOTE: "Found {found}, expected quotes only around a whole value and doubled inside it",
     Reason.STRAY_CARRIAGE_RETURN: "Found a carriage return inside {found}, expected it only before a line feed",

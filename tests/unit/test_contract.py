@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.contract.load import load_pipeline, pipelines, pipelines_folder
+from lakehouse.contract.seeds import known_values
 from lakehouse.contract.types import ColumnType, column_type
 from lakehouse.errors import ContractError
 from lakehouse.parse.layout import layout_of
@@ -244,7 +245,7 @@ def test_every_pipeline_of_the_project_loads() -> None:
     assert list(found) == sorted(found)
     for pipeline in found.values():
         for dataset in pipeline.datasets:
-            assert layout_of(dataset).names
+            assert layout_of(dataset, known_values(dataset)).names
             assert len(dataset.contract_hash) == 32
 
 
@@ -262,7 +263,7 @@ def test_pipelines_load_from_inside_a_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w") as file:
         for folder in ("lakehouse", "pipelines"):
             for path in sorted((ROOT / folder).rglob("*")):
-                if path.suffix in (".py", ".toml", ".sql"):
+                if path.suffix in (".py", ".toml", ".sql", ".csv"):
                     file.write(path, path.relative_to(ROOT).as_posix())
     code = (
         "from lakehouse.contract.load import pipelines; p = pipelines()['activity'];"
