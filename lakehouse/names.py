@@ -6,6 +6,7 @@ A hash here is the first 32 hexadecimal digits of SHA-256 over the parts, each p
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 BRONZE, SILVER, GOLD, QUARANTINE = "bronze", "silver", "gold", "quarantine"
 DEFAULT_BATCH = "default"
@@ -51,6 +52,11 @@ def silver_prefix(pipeline: str, dataset: str) -> str:
 def silver_data_path(file: str) -> str:
     """A silver data file's path inside its Delta table."""
     return f"data/{file}.parquet"
+
+
+def silver_compacted_path(files: Iterable[str]) -> str:
+    """Path inside its Delta table of the file that holds the rows of several silver files, by their identities."""
+    return silver_data_path(f"compact-{digest('compact', *sorted(files))}")
 
 
 def quarantine_prefix(pipeline: str, dataset: str, file: str) -> str:

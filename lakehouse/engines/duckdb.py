@@ -16,8 +16,8 @@ from lakehouse.engines.current import current_rows
 from lakehouse.engines.dialect import to_duckdb
 from lakehouse.engines.gold_sql import gold_sql
 from lakehouse.engines.result import Figures, check_columns, check_figures, figures_of, figures_sql
-from lakehouse.silver.schema import BATCH, LINE, SLOT
-from lakehouse.silver.slots import SlotFile
+from lakehouse.silver.columns import BATCH, LINE, ORIGIN, SLOT
+from lakehouse.silver.slots import SlotFile, slot_count
 from lakehouse.silver.table import SilverStore, active_files, open_table
 
 Fetch = Callable[[Dataset, Sequence[SlotFile]], Sequence[Path]]
@@ -69,7 +69,7 @@ def register_silver(
         files = active_files(open_table(store, dataset, versions[dataset.name]))
         silver = f"_silver_{dataset.name}"
         _register_files(connection, dataset, silver, list(zip(files, fetch(dataset, files), strict=True)))
-        current = to_duckdb(current_rows(dataset, silver, slots=len(files)), f"current rows of {dataset.name}")
+        current = to_duckdb(current_rows(dataset, silver, slots=slot_count(files)), f"current rows of {dataset.name}")
         connection.execute(f'create view "{dataset.name}" as {current}')
 
 
@@ -98,8 +98,8 @@ def write_gold(
 def _register_files(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: str, files: Sequence[tuple[SlotFile, Path]]
 ) -> None:
-    """A view of a table's rows with `_line`, `_batch`, `_slot`. A column that no file has yet holds null."""
-    typed = [*((column.name, _duckdb_type(column.type)) for column in dataset.columns), (LINE, "BIGINT")]
+    """A view of a table's rows with `_line`, `_origin`, `_batch`, `_slot`. A column that no file has yet holds null."""
+    typed = [*((column.name, _duckdb_type(column.type)) for column in dataset.columns), *_OWN]
     if not files:
         nothing = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in [*typed, *_PARTITION])
         connection.execute(f"create view {silver} as select {nothing} where false")
@@ -114,6 +114,7 @@ def _register_files(
     connection.execute(f"create view {silver} as select {selected} from {rows} join {silver}_slots using (_file)")
 
 
+_OWN = ((LINE, "BIGINT"), (ORIGIN, "VARCHAR"))
 _PARTITION = ((BATCH, "VARCHAR"), (SLOT, "VARCHAR"))
 
 

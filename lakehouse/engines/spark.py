@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import cast
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import lit
 
 from lakehouse.contract.model import GoldTable, Pipeline
 from lakehouse.engines.current import current_rows
 from lakehouse.engines.gold_sql import gold_sql
 from lakehouse.engines.result import Figures, check_columns, check_figures, figures_of, figures_sql
+from lakehouse.silver.columns import ORIGIN
 
 SEMANTICS = {
     "spark.sql.session.timeZone": "UTC",
@@ -39,8 +41,13 @@ def register_silver(
     for dataset in pipeline.datasets:
         silver = f"_silver_{dataset.name}"
         table = spark.read.format("delta").option("versionAsOf", versions[dataset.name]).load(uris[dataset.name])
-        table.createOrReplaceTempView(silver)
+        _with_origin(table).createOrReplaceTempView(silver)
         spark.sql(current_rows(dataset, silver, slots[dataset.name])).createOrReplaceTempView(dataset.name)
+
+
+def _with_origin(table: DataFrame) -> DataFrame:
+    """A version from before there were compacted files lacks the column."""
+    return table if ORIGIN in table.columns else table.withColumn(ORIGIN, lit(None).cast("string"))
 
 
 def write_gold(spark: SparkSession, pipeline: Pipeline, table: GoldTable, location: str) -> Figures:

@@ -5,28 +5,18 @@ what is committed was in force after the last commit to the table, and a slow or
 state of the ledger finds its version taken and decides again: old rows never come back.
 """
 
-import random
-import time
 from collections.abc import Callable, Mapping
 
 from lakehouse import runs
 from lakehouse.contract.model import Dataset, Pipeline
-from lakehouse.errors import SilverError
 from lakehouse.ledger.items import SlotInForce
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
 from lakehouse.plan import RunPlan, RunRequest, choose_engine
+from lakehouse.silver.retry import until_committed
 from lakehouse.silver.slots import decide_swap, wanted_files
-from lakehouse.silver.table import (
-    SilverConflictError,
-    SilverStore,
-    active_files,
-    commit_swap,
-    open_or_create,
-    pinned,
-)
+from lakehouse.silver.table import SilverStore, active_files, commit_swap, open_or_create, pinned
 
-MAX_TRIES = 30
 ReadSlots = Callable[[], Mapping[str, SlotInForce]]
 """Reads the batch's slots from the ledger, consistently, at the moment of the call."""
 
@@ -35,17 +25,10 @@ def commit_dataset(store: SilverStore, dataset: Dataset, batch: str, read_slots:
     """Make one table hold what is in force in one batch; the version that does. Changes nothing when it does already.
 
     Raises:
-        SilverError: other commits came first `MAX_TRIES` times in a row.
+        SilverError: other commits kept coming first.
         ContractError: the contract changes a column's type.
     """
-    for attempt in range(1, MAX_TRIES + 1):
-        try:
-            return _commit_once(store, dataset, batch, read_slots)
-        except SilverConflictError as conflict:
-            log("silver_conflict", pipeline=dataset.pipeline, dataset=dataset.name, batch=batch, attempt=attempt)
-            last = conflict
-        time.sleep(random.uniform(0, min(0.05 * 2**attempt, 2.0)))
-    raise SilverError(f"Gave up on {dataset.name} of batch {batch} after {MAX_TRIES} conflicts") from last
+    return until_committed(dataset, batch, lambda: _commit_once(store, dataset, batch, read_slots))
 
 
 def _commit_once(store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots) -> int:

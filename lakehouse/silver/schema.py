@@ -6,12 +6,7 @@ from deltalake.schema import PrimitiveType
 from lakehouse.contract.model import Column, Dataset
 from lakehouse.contract.types import column_type
 from lakehouse.errors import ContractError
-
-LINE = "_line"
-"""Line of the bronze file (1 is the first) that a row came from."""
-BATCH, SLOT = "_batch", "_slot"
-"""Partition columns: the batch's name and the whole bronze object key."""
-PARTITION_BY = (BATCH, SLOT)
+from lakehouse.silver.columns import LINE, ORIGIN, PARTITION_BY
 
 _DELTA_NAMES = {"int": "integer"}
 """Where Delta's name of a type is another than Spark SQL's."""
@@ -26,17 +21,21 @@ def delta_type(column: Column) -> PrimitiveType:
 
 
 def delta_schema(dataset: Dataset) -> Schema:
-    """Contract columns in order, then `_line`, `_batch`, `_slot`. All nullable: the gate judged what is required."""
+    """Contract columns in order, then `_line`, `_origin`, `_batch`, `_slot`.
+
+    All nullable: the gate judged what is required.
+    """
     fields = [
         Field(column.name, delta_type(column), nullable=True, metadata={"comment": column.comment})
         for column in dataset.columns
     ]
-    own = [Field(LINE, PrimitiveType("long")), *(Field(name, PrimitiveType("string")) for name in PARTITION_BY)]
+    texts = (Field(name, PrimitiveType("string")) for name in (ORIGIN, *PARTITION_BY))
+    own = [Field(LINE, PrimitiveType("long")), *texts]
     return Schema([*fields, *own])
 
 
 def missing_fields(have: Schema, want: Schema, where: str) -> list[Field]:
-    """Contract columns that the table lacks: a contract may gain columns, and older rows hold null there.
+    """Columns that the table lacks: a contract may gain columns, and older rows hold null there.
 
     Raises:
         ContractError: a column of the table has another type in the contract. Names the table and the column.

@@ -19,8 +19,9 @@ from deltalake.transaction import (
 from lakehouse import names
 from lakehouse.contract.model import Dataset
 from lakehouse.errors import SilverError
-from lakehouse.silver.schema import BATCH, PARTITION_BY, SLOT, delta_schema, missing_fields
-from lakehouse.silver.slots import SlotFile, SlotSwap
+from lakehouse.silver.columns import BATCH, PARTITION_BY, SLOT
+from lakehouse.silver.schema import delta_schema, missing_fields
+from lakehouse.silver.slots import SlotFile, SlotSwap, slot_count
 
 if TYPE_CHECKING:
     import boto3
@@ -136,17 +137,18 @@ def active_files(table: DeltaTable, batch: str | None = None) -> list[SlotFile]:
     return sorted(file for file in files if batch is None or file.batch == batch)
 
 
-def commit_swap(table: DeltaTable, swap: SlotSwap) -> int:
+def commit_swap(table: DeltaTable, swap: SlotSwap, data_change: bool = True) -> int:
     """One transaction on exactly this version of the table; the new version's number.
 
     Statistics hold the number of rows alone: they stay in the log for good, so no value of a row may be in them.
+    Without `data_change` the same rows lie in other files: whoever follows the table's changes passes over it.
 
     Raises:
         SilverConflictError: the table has a newer version; nothing was changed.
     """
     at_ms = int(time.time() * 1000)
-    actions: list[AddAction | RemoveAction] = [_add(file, at_ms) for file in swap.add]
-    actions += [_remove(file, at_ms) for file in swap.remove]
+    actions: list[AddAction | RemoveAction] = [_add(file, at_ms, data_change) for file in swap.add]
+    actions += [_remove(file, at_ms, data_change) for file in swap.remove]
     try:
         table.create_write_transaction(
             actions,
@@ -162,31 +164,31 @@ def commit_swap(table: DeltaTable, swap: SlotSwap) -> int:
 
 
 def pinned(store: SilverStore, datasets: Sequence[Dataset]) -> tuple[dict[str, int], dict[str, int]]:
-    """The newest version of each dataset's table, and the number of slots in it, which is that of its data files.
+    """The newest version of each dataset's table, and the number of slots in it as `slot_count` counts them.
 
     Raises:
         SilverError: one of the tables does not exist.
     """
     tables = {dataset.name: open_table(store, dataset) for dataset in datasets}
     versions = {name: table.version() for name, table in tables.items()}
-    return versions, {name: len(table.file_uris()) for name, table in tables.items()}
+    return versions, {name: slot_count(active_files(table)) for name, table in tables.items()}
 
 
-def _add(file: SlotFile, at_ms: int) -> AddAction:
+def _add(file: SlotFile, at_ms: int, data_change: bool) -> AddAction:
     return AddAction(
         path=file.path,
         size=file.bytes,
         partition_values={BATCH: file.batch, SLOT: file.slot},
         modification_time=at_ms,
-        data_change=True,
+        data_change=data_change,
         stats=json.dumps({"numRecords": file.rows}),
     )
 
 
-def _remove(file: SlotFile, at_ms: int) -> RemoveAction:
+def _remove(file: SlotFile, at_ms: int, data_change: bool) -> RemoveAction:
     return RemoveAction(
         path=file.path,
-        data_change=True,
+        data_change=data_change,
         deletion_timestamp=at_ms,
         size=file.bytes,
         partition_values={BATCH: file.batch, SLOT: file.slot},

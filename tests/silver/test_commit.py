@@ -16,6 +16,7 @@ from lakehouse.contract.model import Column, Dataset
 from lakehouse.errors import ContractError, SilverError
 from lakehouse.ledger.items import SlotInForce
 from lakehouse.silver import commit as commit_module
+from lakehouse.silver import retry
 from lakehouse.silver.commit import commit_dataset
 from lakehouse.silver.slots import SlotFile, SlotSwap
 from lakehouse.silver.table import (
@@ -174,7 +175,7 @@ def test_it_gives_up_loudly_when_others_always_come_first(store: SilverStore, mo
         raise SilverConflictError("taken")
 
     monkeypatch.setattr(commit_module, "commit_swap", always_late)
-    monkeypatch.setattr(commit_module, "MAX_TRIES", 2)
+    monkeypatch.setattr(retry, "MAX_TRIES", 2)
     with pytest.raises(SilverError, match="after 2 conflicts"):
         commit_dataset(store, THINGS, "b", lambda: {"1": slot(store, ODD_KEYS[0], "one")})
 
@@ -186,7 +187,7 @@ def test_spark_deltalake_and_duckdb_read_the_same_rows_whatever_the_keys(
     commit_dataset(store, THINGS, "b 1+%20ü", lambda: slots)
     commit_dataset(store, THINGS, "b 1+%20ü", lambda: {**slots, ODD_KEYS[1]: slot(store, ODD_KEYS[1], "corrected")})
     uri = store.uri("made_up", "things")
-    names = ["id", "amount", "day", "at", "n", "_line", "_batch", "_slot"]
+    names = ["id", "amount", "day", "at", "n", "_line", "_origin", "_batch", "_slot"]
 
     by_deltalake = sorted(tuple(row[name] for name in names) for row in DeltaTable(uri).to_pyarrow_table().to_pylist())
     frame = spark.read.format("delta").load(uri)
@@ -200,9 +201,9 @@ def test_spark_deltalake_and_duckdb_read_the_same_rows_whatever_the_keys(
         ).fetchall()
 
     assert len(by_deltalake) == 10
-    assert {row[7] for row in by_deltalake} == set(ODD_KEYS)
-    assert {row[6] for row in by_deltalake} == {"b 1+%20ü"}
-    assert by_spark == {(row[0], row[5], row[6], row[7], 1767225600000001) for row in by_deltalake}
+    assert {row[8] for row in by_deltalake} == set(ODD_KEYS)
+    assert {row[7] for row in by_deltalake} == {"b 1+%20ü"}
+    assert by_spark == {(row[0], row[5], row[7], row[8], 1767225600000001) for row in by_deltalake}
     assert set(by_duckdb) == {(row[0], row[1], row[4]) for row in by_spark}
 
 
