@@ -6,6 +6,7 @@ has a stream of its own. Text is built a column at a time by Arrow: three files 
 
 import json
 from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 Numbers = npt.NDArray[np.int64]
 
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 BLOCK_ROWS = 100_000
 SIGNUP_DAYS = ("2022-01-01", "2025-01-01")
 ACTIVITY_DAYS = ("2025-01-01", "2026-01-01")
@@ -59,10 +61,12 @@ def generate(
     seed: int,
     progress: Callable[[int], None] = lambda rows: None,
     dirty: float = 0.0,
+    at: datetime = AT,
     datasets: Collection[str] = ("users", "events", "orders"),
 ) -> dict[str, Path]:
     """Write `users.json`, `events.json` and `orders.json` into `folder`, each of `rows` lines; or some of them.
 
+    Sign-ups, events and orders are of fixed years: `at` changes no byte.
     `progress` is told how many more rows are written, `rows` a file. `dirty` is the share of lines, 0 to 1,
     that break the contract in one way or another, to show what quarantine does with them. Files appear whole or not
     at all. Returns dataset name → path.

@@ -63,18 +63,18 @@ left join (
 """
 
 
-def recompute(files_by_dataset: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyRelation:
-    """The rows that `gold.user_activity` must have, in no order: 15 columns, timestamps in UTC.
+def recompute(files: Mapping[str, Sequence[Path]]) -> Mapping[str, duckdb.DuckDBPyRelation]:
+    """Gold table → the rows that it must have, in no order. `user_activity` has 15 columns, timestamps in UTC.
 
     Args:
-        files_by_dataset: for `users`, `events` and `orders` the NDJSON files in force, valid throughout, in ascending
+        files: for `users`, `events` and `orders` the NDJSON files in force, valid throughout, in ascending
             order of (batch, object key): of rows with the same key the last file's is current. No file: no rows.
     """
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     for dataset, columns in COLUMNS.items():
-        _current(connection, dataset, columns, files_by_dataset.get(dataset, ()))
-    return connection.sql(EXPECTED)
+        _current(connection, dataset, columns, files.get(dataset, ()))
+    return {"user_activity": connection.sql(EXPECTED)}
 
 
 def _current(

@@ -1,0 +1,13 @@
+-- Shipments without what names a person or a home: customer_name and street_address stay behind in silver.
+-- Grain:  shipping_id
+-- Inputs: shipments (current silver rows)
+-- Units:  cost in USD to the cent, distance in km, quantity in litres of fuel
+select
+  shipping_id,
+  shipping_date,
+  destination_city,
+  shipping_cost,
+  shipping_distance,
+  quantity,
+  product_id
+from shipments
