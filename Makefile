@@ -10,7 +10,7 @@ LAKE := $(VENV)/bin/lake
 ROWS ?= 1000000
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes --no-build-isolation --no-warn-script-location
 
-.PHONY: help setup setup-dev demo up down test check lint types format template bench lock clean
+.PHONY: help setup setup-dev demo demo-all up down test check lint types format template bench lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ setup-dev: $(VENV)/.dev-installed  ## The same, and what tests and checks need
 
 demo: setup  ## Run the main job on this machine: 3 x 1,000,000 records from files to gold (ROWS=... for fewer)
 	@$(LAKE) demo activity --rows $(ROWS)
+
+demo-all: setup  ## Run the five pipelines, one after the other, each checked row by row
+	@$(LAKE) demo all
 
 up: setup  ## Start the lake and leave it running
 	@$(LAKE) up

@@ -120,7 +120,7 @@ def _lake(
     """One run of the lake; with the gate's own figures where asked for."""
     with fresh_lake(work, data) as lake:
         answer = lake.json("demo", "activity", "--rows", str(options.rows), "--seed", str(SEED), "--engine", engine)
-        figure.stages_seconds = answer["stages_seconds"]
+        figure.stages_seconds = answer["batches"][0]["stages_seconds"]
         figure.seconds.append(sum(figure.stages_seconds.values()))
         figure.peak_mb.append(lake.peaks.get("spark driver" if engine == "spark" else "gate worker", 0) / 1e6)
         if not with_gate:

@@ -1,8 +1,8 @@
 """Is gold right? Compares what readers see with the pipeline's own recomputation, which shares no code with the lake.
 
-`pipelines/<name>/recompute.py` has `recompute(files_by_dataset)`: from NDJSON files, in the order in which later rows
-win, to the rows that the first gold table must have. It gets the bronze files that gold stands for, without the lines
-that the gate refused.
+`pipelines/<name>/recompute.py` has `recompute(files_by_dataset)`: from bronze files, in the order in which later rows
+win, to the rows that every gold table must have, by its name. It gets the files that gold stands for, without the rows
+that the gate refused; each path ends with the file's whole bronze key.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ from cli.errors import CliError
 from cli.gold import GoldFiles, fetch_gold
 from cli.lake import Lake
 from cli.screen import Screen
-from cli.sources import Source, accepted_lines, sources
+from cli.sources import accepted, sources
 from cli.text import count_text
 from cli.upload import Upload
 from lakehouse.contract.model import GoldTable, Pipeline
@@ -37,32 +37,56 @@ class Verified:
     """Of all its rows, whatever engine wrote them in whatever order."""
     run_id: str
     location: str
-    seconds: float
+    bytes: int
 
 
-def verify(lake: Lake, pipeline: Pipeline, uploads: Sequence[Upload], folder: Path, screen: Screen) -> Verified:
-    """Check the pipeline's first gold table as the catalog shows it.
+def verify(
+    lake: Lake, pipeline: Pipeline, uploads: Sequence[Upload], folder: Path, screen: Screen
+) -> tuple[Verified, ...]:
+    """Check every gold table of a pipeline as the catalog shows it.
 
     Raises:
-        CliError: it differs from the recomputation; shows the first rows that do.
+        CliError: one differs from the recomputation; shows the first rows that do.
     """
-    table, started = pipeline.gold[0], time.monotonic()
-    with screen.waiting(f"Checking every row of {table.name}"):
-        gold = fetch_gold(lake, table.name, folder / "gold")
-        files = sources(lake, pipeline, gold.versions, uploads, folder / "bronze")
-        expected = _recompute(pipeline, {one.name: _usable(lake, files, one.name, folder) for one in pipeline.datasets})
-        rows = _compare(table, expected, gold)
-        found = checksum(gold.files)
-    seconds = time.monotonic() - started
-    screen.done(f"Checked: {count_text(rows, 'row')} of {table.name}, all equal to the recomputation", seconds)
-    return Verified(table.name, rows, found, gold.run_id, gold.location, seconds)
+    expected: dict[tuple[tuple[str, int], ...], Mapping[str, duckdb.DuckDBPyRelation]] = {}
+    found: list[Verified] = []
+    for table in pipeline.gold:
+        started = time.monotonic()
+        with screen.waiting(f"Checking every row of {table.name}"):
+            gold = fetch_gold(lake, table, folder / table.name)
+            made_of = tuple(sorted(gold.versions.items()))
+            if made_of not in expected:
+                expected[made_of] = _expected(lake, pipeline, gold.versions, uploads, folder / f"bronze-{len(found)}")
+            rows = _compare(table, _table_of(pipeline, expected[made_of], table.name), gold)
+            checked = Verified(table.name, rows, checksum(gold.files), gold.run_id, gold.location, gold.bytes)
+        screen.done(
+            f"Checked: {count_text(rows, 'row')} of {table.name}, all equal to the recomputation",
+            time.monotonic() - started,
+        )
+        found.append(checked)
+    return tuple(found)
 
 
-def _usable(lake: Lake, files: Sequence[Source], dataset: str, folder: Path) -> list[Path]:
-    return [accepted_lines(lake, one, folder / "accepted") for one in files if one.record.dataset == dataset]
+def _expected(
+    lake: Lake, pipeline: Pipeline, versions: Mapping[str, int], uploads: Sequence[Upload], folder: Path
+) -> Mapping[str, duckdb.DuckDBPyRelation]:
+    files = sources(lake, pipeline, versions, uploads, folder)
+    usable = {
+        dataset.name: [accepted(lake, one, folder / "accepted") for one in files if one.record.dataset == dataset.name]
+        for dataset in pipeline.datasets
+    }
+    return _recompute(pipeline, usable)
 
 
-def _recompute(pipeline: Pipeline, files: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyRelation:
+def _table_of(
+    pipeline: Pipeline, expected: Mapping[str, duckdb.DuckDBPyRelation], table: str
+) -> duckdb.DuckDBPyRelation:
+    if table not in expected:
+        raise CliError(f"pipelines/{pipeline.name}/recompute.py gives {', '.join(expected)}, but not {table}")
+    return expected[table]
+
+
+def _recompute(pipeline: Pipeline, files: Mapping[str, Sequence[Path]]) -> Mapping[str, duckdb.DuckDBPyRelation]:
     script = Path(str(pipeline.folder)) / "recompute.py"
     if not script.is_file():
         raise CliError(f"Pipeline '{pipeline.name}' has no recomputation to check gold with", f"Its place is {script}")
@@ -71,15 +95,14 @@ def _recompute(pipeline: Pipeline, files: Mapping[str, Sequence[Path]]) -> duckd
         raise CliError(f"{script} cannot be loaded")
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    expected: duckdb.DuckDBPyRelation = module.recompute(files)
+    expected: Mapping[str, duckdb.DuckDBPyRelation] = module.recompute(files)
     return expected
 
 
 def _compare(table: GoldTable, expected: duckdb.DuckDBPyRelation, gold: GoldFiles) -> int:
     """The number of rows, when both sides hold the same ones equally often."""
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
-    paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in gold.files)
-    want, have = f"select {columns} from expected", f"select {columns} from read_parquet([{paths}])"
+    want, have = f"select {columns} from expected", f"select {columns} from ({gold.select})"
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.register("expected", expected.to_arrow_table())

@@ -7,21 +7,28 @@ docs/decisions/0006-the-demo-corrects-one-batch.md.
 
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cli.check import Verified, verify
 from cli.errors import CliError
-from cli.follow import BatchOutcome, FileOutcome, await_batch, verdicts
+from cli.follow import BatchOutcome, FileOutcome, await_batch, await_execution, await_followers, verdicts
 from cli.lake import Lake
+from cli.notifications import Mail, mails_since
 from cli.places import place_for
-from cli.query import Answer, named_queries, run_query
-from cli.samples import Generated, Sample, make
+from cli.query import Answer, run_query, statement
+from cli.samples import Generated, Sample, SampleFile, make
 from cli.screen import Screen
+from cli.text import seconds_between
 from cli.upload import Upload, upload
 from lakehouse.batches.decide import run_needed
 from lakehouse.batches.start import start_if_complete
-from lakehouse.contract.model import Pipeline
+from lakehouse.contract.model import Demo as Shown
+from lakehouse.contract.model import Pipeline, Place
+from lakehouse.contract.route import place_of
+from lakehouse.ledger.items import FileRecord
+from lakehouse.names import BRONZE, DEFAULT_BATCH
 
 BATCH = "demo"
 CONTRACT = "contract"
@@ -32,16 +39,39 @@ CONTRACT = "contract"
 class Demo:
     """What one demo did and found."""
 
+    pipeline: Pipeline
     sample: Sample
     engine: str
     """As asked for: `contract` or an engine's name."""
     generated: Generated
-    outcome: BatchOutcome
-    new_run: bool
-    """Whether a run was made; otherwise gold stood for these files already."""
-    verified: Verified
+    batches: tuple[BatchOutcome, ...]
+    new_runs: int
+    """Runs that were made; with none, gold stood for these files already."""
+    verified: tuple[Verified, ...]
+    mails: tuple[Mail, ...]
+    """What people were told meanwhile."""
     top: Answer
     seconds: float
+
+    @property
+    def records(self) -> list[FileRecord]:
+        """The gate's verdict on each file."""
+        return [file.record for batch in self.batches for file in batch.files]
+
+    @property
+    def run_seconds(self) -> float:
+        """Time of all runs, each from its start to its published gold."""
+        runs = (batch.run for batch in self.batches)
+        return sum(seconds_between(run.started_at, run.published_at) or 0.0 for run in runs if run)
+
+
+def sample_of(
+    pipeline: Pipeline, seed: int, rows: int | None = None, dirty: float | None = None, files: int | None = None
+) -> Sample:
+    """What a pipeline's demo makes: as its contract says, unless asked for otherwise."""
+    demo = pipeline.demo or Shown(rows=pipeline.generator.rows if pipeline.generator else 1000)
+    share = float(demo.dirty) if dirty is None else dirty
+    return Sample(pipeline.name, rows or demo.rows, seed, share, files or demo.files)
 
 
 def run_demo(lake: Lake, pipeline: Pipeline, sample: Sample, engine: str, screen: Screen) -> Demo:
@@ -50,58 +80,80 @@ def run_demo(lake: Lake, pipeline: Pipeline, sample: Sample, engine: str, screen
     Raises:
         CliError: a step failed; says which and why.
     """
-    started = time.monotonic()
+    started, since = time.monotonic(), time.time()
     made = make(pipeline, sample, lake.home.data / sample.name, screen)
     if made.cached:
         screen.done("Sample files are there already")
-    before = lake.ledger.batch(pipeline.name, BATCH)
-    _choose_engine(lake, pipeline, engine)
-    places = [place_for(path, lake.pipelines, pipeline.name, name, BATCH) for name, path in made.files.items()]
-    sent = [upload(lake, Upload(path, place), screen) for path, place in zip(made.files.values(), places, strict=True)]
+    uploads = [Upload(file.path, _place(lake, pipeline, made, file)) for file in made.files]
+    names = list(dict.fromkeys(one.place.batch for one in uploads))
+    before = {name: lake.ledger.batch(pipeline.name, name).run_id for name in names}
+    for name in names:
+        _choose_engine(lake, pipeline, name, engine)
+    sent = [upload(lake, one, screen) for one in uploads]
     judged = verdicts(lake, sent, screen)
-    outcome = _run(lake, pipeline, tuple(judged), screen)
-    if not outcome.good or outcome.run is None:
-        raise CliError(_why(outcome), "lake runs   and   lake quarantine list")
-    new_run = outcome.run.run_id != before.run_id
+    batches = []
+    for name in names:
+        batches.append(_run(lake, pipeline, name, tuple(f for f in judged if f.upload.place.batch == name), screen))
+    new_runs = sum(1 for one in batches if one.run and one.run.run_id != before[one.batch])
+    await_followers(lake, pipeline, screen)
     with tempfile.TemporaryDirectory(prefix="lake-demo-") as folder:
         verified = verify(lake, pipeline, [file.upload for file in judged], Path(folder), screen)
-    top = _top_rows(lake, pipeline, screen)
-    return Demo(sample, engine, made, outcome, new_run, verified, top, time.monotonic() - started)
+    top = _answer(lake, pipeline, screen)
+    mails = tuple(mails_since(lake.home, since))
+    seconds = time.monotonic() - started
+    return Demo(pipeline, sample, engine, made, tuple(batches), new_runs, verified, mails, top, seconds)
 
 
-def demo_pipeline(pipelines: dict[str, Pipeline], name: str | None) -> Pipeline:
+def _place(lake: Lake, pipeline: Pipeline, made: Generated, file: SampleFile) -> Place:
+    """Where the generator would put it, if that names a batch; otherwise batch `demo`."""
+    place = place_of(f"{BRONZE}/{pipeline.name}/{made.key_of(file)}", lake.pipelines)
+    if isinstance(place, Place) and place.batch != DEFAULT_BATCH:
+        return place
+    return place_for(file.path, lake.pipelines, pipeline.name, file.dataset, BATCH)
+
+
+def demo_pipelines(pipelines: Mapping[str, Pipeline]) -> list[Pipeline]:
+    """The pipelines that have a generator."""
+    return [one for one in pipelines.values() if (Path(str(one.folder)) / "generate.py").is_file()]
+
+
+def demo_pipeline(pipelines: Mapping[str, Pipeline], name: str | None) -> Pipeline:
     """The pipeline to show: the named one, else the first that has a generator.
 
     Raises:
         CliError: no such pipeline.
     """
-    able = [one for one in pipelines.values() if (Path(str(one.folder)) / "generate.py").is_file()]
+    able = demo_pipelines(pipelines)
     if name is None and able:
         return able[0]
-    if name not in pipelines:
-        raise CliError(f"Unknown pipeline '{name}'. Expected one of {', '.join(one.name for one in able)}")
+    if name is None or name not in pipelines:
+        raise CliError(f"Unknown pipeline '{name}'. Expected one of {', '.join(one.name for one in able)}, or all")
     return pipelines[name]
 
 
-def _choose_engine(lake: Lake, pipeline: Pipeline, engine: str) -> None:
+def _choose_engine(lake: Lake, pipeline: Pipeline, batch: str, engine: str) -> None:
     """Put the wish into the batch before its files come, so that the run they start already follows it."""
     wanted = None if engine == CONTRACT else engine
-    if lake.ledger.batch(pipeline.name, BATCH).engine != wanted:
-        lake.ledger.renew(pipeline.name, BATCH, wanted)
+    if lake.ledger.batch(pipeline.name, batch).engine != wanted:
+        lake.ledger.renew(pipeline.name, batch, wanted)
 
 
-def _run(lake: Lake, pipeline: Pipeline, files: tuple[FileOutcome, ...], screen: Screen) -> BatchOutcome:
-    """The run that stands for the batch: the gate has started it where files changed; where only the engine did, or
-    the last run failed, it is started here."""
-    state = lake.ledger.batch(pipeline.name, BATCH)
+def _run(lake: Lake, pipeline: Pipeline, batch: str, files: tuple[FileOutcome, ...], screen: Screen) -> BatchOutcome:
+    """The run that stands for the batch, to its very end: the gate has started it where files changed; where only the
+    engine did, or the last run failed, it is started here."""
+    state = lake.ledger.batch(pipeline.name, batch)
     needed = run_needed(pipeline, state)
-    last = lake.ledger.run(pipeline.name, BATCH, needed.run_id) if needed else None
+    last = lake.ledger.run(pipeline.name, batch, needed.run_id) if needed else None
     if last and last.status == "failed" and not any(file.changed for file in files):
         screen.say("The last run of these files failed: one more is started")
-        state = lake.ledger.renew(pipeline.name, BATCH, state.engine)
+        state = lake.ledger.renew(pipeline.name, batch, state.engine)
     arn = f"{lake.settings.state_machine_arn_prefix}{pipeline.name}"
     start_if_complete(pipeline, state, lake.ledger, lake.client("stepfunctions"), arn)
-    return replace(await_batch(lake, pipeline.name, BATCH, screen), files=files)
+    outcome = replace(await_batch(lake, pipeline.name, batch, screen), files=files)
+    if not outcome.good or outcome.run is None:
+        raise CliError(_why(outcome), "lake runs   and   lake quarantine list")
+    await_execution(lake, outcome.run, screen)
+    return outcome
 
 
 def _why(outcome: BatchOutcome) -> str:
@@ -113,9 +165,9 @@ def _why(outcome: BatchOutcome) -> str:
     return f"Run {outcome.run.run_id} failed: {outcome.run.error}"
 
 
-def _top_rows(lake: Lake, pipeline: Pipeline, screen: Screen) -> Answer:
-    """The pipeline's first named query that begins with `top`, else some rows of its first gold table."""
-    queries = named_queries(lake)
-    top = [path for name, path in queries.items() if name.startswith(f"{pipeline.name}/top")]
-    sql = top[0].read_text() if top else f'select * from "{pipeline.gold[0].name}" limit 10'
-    return run_query(lake, sql, screen)
+def _answer(lake: Lake, pipeline: Pipeline, screen: Screen) -> Answer:
+    """The answer to the query that the contract names for the demo, else some rows of the first gold table."""
+    named = pipeline.demo.query if pipeline.demo else None
+    if named is None:
+        return run_query(lake, f'select * from "{pipeline.gold[0].name}" limit 10', screen)
+    return run_query(lake, statement(lake, f"{pipeline.name}/{named}"), screen)

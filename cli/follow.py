@@ -11,6 +11,7 @@ from cli.screen import Screen, Tell
 from cli.text import count_text, counts_text, seconds_between, short_run
 from cli.upload import Upload
 from lakehouse.batches.decide import missing, run_needed
+from lakehouse.contract.model import Pipeline
 from lakehouse.ledger.items import BatchState, FileRecord, RunRecord, SlotState
 
 POLL_SECONDS = 0.1
@@ -103,6 +104,48 @@ def await_batch(
         run = _await_run(lake, state, needed.run_id, screen) if needed else None
         if run is not None:
             return BatchOutcome(pipeline, batch, files, (), run)
+
+
+def await_execution(lake: Lake, run: RunRecord, screen: Screen) -> None:
+    """Wait until the execution of a published run has done what its workflow does after that.
+
+    Raises:
+        CliError: it did not succeed.
+    """
+    stepfunctions, arn = lake.client("stepfunctions"), _execution_arn(lake, run.pipeline, run.run_id)
+    started = time.monotonic()
+    with screen.waiting("The workflow ends"):
+        while (execution := stepfunctions.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            waited = time.monotonic() - started
+            if waited > RUN_SECONDS:
+                raise CliError(f"Execution {arn} has not ended within {RUN_SECONDS:.0f} s", "lake runs")
+            time.sleep(_pause(waited))
+    if execution["status"] != "SUCCEEDED":
+        why = execution.get("cause") or execution.get("error") or "no cause given"
+        raise CliError(f"Run {run.run_id} ended as {execution['status']}: {why}", f"Execution {arn}")
+
+
+def await_followers(lake: Lake, pipeline: Pipeline, screen: Screen) -> None:
+    """Wait until the gold tables that are made after another stand for as much as that one.
+
+    Raises:
+        CliError: one does not within `VERDICT_SECONDS`.
+    """
+    for table in (one for one in pipeline.gold if one.after):
+        started = time.monotonic()
+        with screen.waiting(f"{table.name} follows {table.after}"):
+            while _behind(lake, pipeline.name, table.name, str(table.after)):
+                waited = time.monotonic() - started
+                if waited > VERDICT_SECONDS:
+                    raise CliError(f"{table.name} has not followed {table.after} within {waited:.0f} s", "lake status")
+                time.sleep(_pause(waited))
+
+
+def _behind(lake: Lake, pipeline: str, table: str, before: str) -> bool:
+    first, second = lake.ledger.pointer(pipeline, before), lake.ledger.pointer(pipeline, table)
+    if first is None or second is None:
+        return first is not None
+    return any(second.versions.get(name, -1) < version for name, version in first.versions.items())
 
 
 def _of_batch(files: Sequence[FileOutcome], pipeline: str, batch: str) -> Iterator[FileOutcome]:
@@ -213,7 +256,7 @@ def _gate_log_group(lake: Lake) -> str:
 def _raise_dead_execution(lake: Lake, state: BatchState, run_id: str) -> None:
     """An execution that ended without telling the ledger: its failure handler failed too, or was not allowed to."""
     stepfunctions = lake.client("stepfunctions")
-    arn = lake.settings.state_machine_arn_prefix.replace(":stateMachine:", ":execution:") + f"{state.pipeline}:{run_id}"
+    arn = _execution_arn(lake, state.pipeline, run_id)
     try:
         execution: dict[str, Any] = stepfunctions.describe_execution(executionArn=arn)
     except stepfunctions.exceptions.ExecutionDoesNotExist:
@@ -222,3 +265,7 @@ def _raise_dead_execution(lake: Lake, state: BatchState, run_id: str) -> None:
     if execution["status"] in ("FAILED", "TIMED_OUT", "ABORTED") and (run is None or run.status not in ENDED):
         why = execution.get("cause") or execution.get("error") or "no cause given"
         raise CliError(f"Run {run_id} ended as {execution['status']} without a record of it: {why}", f"Execution {arn}")
+
+
+def _execution_arn(lake: Lake, pipeline: str, run_id: str) -> str:
+    return lake.settings.state_machine_arn_prefix.replace(":stateMachine:", ":execution:") + f"{pipeline}:{run_id}"

@@ -121,8 +121,9 @@ def session(home: Home, region: str, user: str) -> boto3.Session:
     return boto3.Session(keys[user].access_key_id, keys[user].secret_access_key, region_name=region)
 
 
-def client(home: Home, server: Server, region: str, user: str, service: str) -> Any:
-    """A client of the embedded AWS, path-style for S3."""
+def client(home: Home, server: Server, region: str, user: str, service: str, further: Config | None = None) -> Any:
+    """A client of the embedded AWS, path-style for S3. `further` configuration takes precedence."""
     config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 4, "mode": "standard"})
+    config = config.merge(further) if further else config
     found: Any = session(home, region, user)  # boto3's stubs know each service by a literal name only
     return found.client(service, endpoint_url=server.endpoint_url, config=config)

@@ -1,7 +1,7 @@
 """Which bronze place a file on disk is meant for: by its name and the contracts' path patterns. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
 from cli.errors import CliError
@@ -20,14 +20,20 @@ def place_for(
 ) -> Place:
     """The slot that a file goes to.
 
-    A dataset is meant when one of its paths names the file outright (`users.{ext}`), or when the file's name or its
-    folder's begins with the dataset's (`users-2.json`, `users/part-1.json`); `pipeline` and `dataset` narrow it down.
-    Without `batch` it is a path that needs no batch.
+    A place is meant when the file's folders are those of one of a dataset's paths
+    (`…/things/date=2026-01-31/a.json`). Otherwise a dataset is meant when one of its paths names the file outright
+    (`users.{ext}`), or when the file's name or its folder's begins with the dataset's (`users-2.json`,
+    `users/part-1.json`); `pipeline` and `dataset` narrow it down. Without `batch` it is a path that needs no batch.
 
     Raises:
         CliError: no dataset or several fit; lists the patterns.
     """
     candidates = _candidates(pipelines, pipeline, dataset)
+    if batch is None:
+        found = {key for one in candidates for key in _by_folders(one, path)}
+        if len(found) == 1:
+            placed = found.pop()
+            return _checked(placed, pipelines, _batch_of(placed, pipelines))
     for meant in (_named_outright, _named_after):
         keys = {one.pipeline + "/" + one.name: _key(one, path, batch) for one in candidates if meant(one, path)}
         keys = {name: key for name, key in keys.items() if key}
@@ -54,6 +60,20 @@ def _candidates(pipelines: Mapping[str, Pipeline], pipeline: str | None, dataset
     if not found:
         raise CliError(f"Unknown dataset '{dataset}'. Expected one of {', '.join(known)}")
     return found
+
+
+def _by_folders(dataset: Dataset, path: PurePath) -> Iterator[str]:
+    """Keys of the path patterns with a `name={placeholder}` folder that the file's last folders fill."""
+    for pattern in dataset.paths:
+        segments = pattern.count("/") + 1
+        tail = "/".join(path.parts[-segments:])
+        if "={" in pattern and path_regex(pattern).fullmatch(tail):
+            yield f"{BRONZE}/{dataset.pipeline}/{tail}"
+
+
+def _batch_of(key: str, pipelines: Mapping[str, Pipeline]) -> str | None:
+    place = place_of(key, pipelines)
+    return place.batch if isinstance(place, Place) else None
 
 
 def _named_outright(dataset: Dataset, path: PurePath) -> bool:

@@ -1,13 +1,15 @@
 """Runs a query through Athena's API, as any client of the lake does."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from cli.errors import CliError
 from cli.lake import Lake
 from cli.screen import Screen
+from lakehouse.contract.model import Pipeline
 
 POLL_SECONDS = 0.1
 QUERY_SECONDS = 600
@@ -63,13 +65,23 @@ def run_query(lake: Lake, sql: str, screen: Screen) -> Answer:
     return Answer(names, types, tuple(rows), time.monotonic() - started)
 
 
-def named_queries(lake: Lake) -> dict[str, Path]:
+def named_queries(pipelines: Mapping[str, Pipeline]) -> dict[str, Path]:
     """Every `pipelines/<pipeline>/queries/<name>.sql` as `<pipeline>/<name>`."""
     return {
         f"{name}/{path.stem}": path
-        for name, pipeline in lake.pipelines.items()
+        for name, pipeline in pipelines.items()
         for path in sorted((Path(str(pipeline.folder)) / "queries").glob("*.sql"))
     }
+
+
+def about(sql: str) -> str:
+    """The first sentence of the comment that a query opens with."""
+    comment = " ".join(line.removeprefix("--").strip() for line in takewhile(_is_comment, sql.splitlines()))
+    return comment.partition(". ")[0].rstrip(".")
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("--")
 
 
 def statement(lake: Lake, text: str) -> str:
@@ -80,7 +92,7 @@ def statement(lake: Lake, text: str) -> str:
     """
     if any(char.isspace() for char in text.strip()):
         return text
-    known = named_queries(lake)
+    known = named_queries(lake.pipelines)
     if text not in known:
         raise CliError(f"Unknown query '{text}'. Expected SQL or one of {', '.join(known) or '(no named query yet)'}")
     return known[text].read_text()

@@ -1,4 +1,4 @@
-"""The bronze files that gold stands for: those of the silver versions it was made of, on disk, without the lines that
+"""The bronze files that gold stands for: those of the silver versions it was made of, on disk, without the rows that
 the gate refused."""
 
 import json
@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from cli.accepted import write_accepted
 from cli.errors import CliError
 from cli.lake import Lake, session
 from cli.upload import Upload
-from lakehouse.contract.model import Pipeline
+from lakehouse.contract.model import Dataset, Pipeline
 from lakehouse.ledger.items import FileRecord
 from lakehouse.names import quarantine_prefix
+from lakehouse.silver.slots import SlotFile
 from lakehouse.silver.table import SilverStore, active_files, open_table
 
-LINES = (".json", ".ndjson", ".jsonl")
+COMPACTED = "*"
+"""Slot of a silver file that holds a whole batch."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ def sources(
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for dataset in pipeline.datasets:
-        for file in active_files(open_table(store, dataset, versions[dataset.name])):
-            file_id = PurePosixPath(file.path).stem
+        held = active_files(open_table(store, dataset, versions[dataset.name]))
+        for file, file_id in ((one, name) for one in held for name in _file_ids(lake, dataset, one)):
             record = lake.ledger.file(pipeline.name, file.batch, file_id)
             if record is None:
                 raise CliError(f"Silver holds file {file_id} of {file.slot}, and the ledger does not know it")
@@ -52,29 +55,32 @@ def sources(
     return sorted(found, key=lambda one: (one.record.batch.encode(), one.record.key.encode()))
 
 
-def accepted_lines(lake: Lake, one: Source, folder: Path) -> Path:
-    """A file of the lines that the gate accepted: the file itself where it refused none.
+def accepted(lake: Lake, one: Source, folder: Path) -> Path:
+    """The file without the rows that the gate refused, at a path that ends with its whole bronze key.
 
     Raises:
-        CliError: the file is not NDJSON.
+        CliError: its records cannot be told apart.
     """
     record = one.record
-    if not one.path.name.endswith(LINES):
-        raise CliError(
-            f"Gold stands for {record.key} too, and only NDJSON can be checked",
-            f"Start afresh with: lake down, and remove {lake.home.show()}",
-        )
-    if not record.rows_quarantined:
-        return one.path
-    refused = _refused_lines(lake, record)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{record.file_id}.json"
-    with one.path.open("rb") as source, target.open("wb") as kept:
-        kept.writelines(line for number, line in enumerate(source, start=1) if number not in refused)
+    parts = (part if part.strip(".") else "_" for part in record.key.split("/"))
+    target = folder.joinpath(record.file_id, *parts)
+    if record.rows_quarantined:
+        write_accepted(one.path, target, _refused_records(lake, record))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(one.path.absolute())
     return target
 
 
-def _refused_lines(lake: Lake, record: FileRecord) -> set[int]:
+def _refused_records(lake: Lake, record: FileRecord) -> set[int]:
     key = f"{quarantine_prefix(record.pipeline, record.dataset, record.file_id)}rows.ndjson"
     body = lake.client("s3").get_object(Bucket=lake.settings.bucket, Key=key)["Body"]
-    return {int(json.loads(line)["line"]) for line in body.iter_lines()}
+    return {int(json.loads(line)["record"]) for line in body.iter_lines()}
+
+
+def _file_ids(lake: Lake, dataset: Dataset, file: SlotFile) -> list[str]:
+    """The judged files whose rows a silver file holds: one, or all of a batch where they were put into one."""
+    if file.slot != COMPACTED:
+        return [PurePosixPath(file.path).stem]
+    slots = lake.ledger.batch(dataset.pipeline, file.batch).slots.values()
+    return [slot.file_id for slot in slots if slot.dataset == dataset.name]

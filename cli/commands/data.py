@@ -1,19 +1,20 @@
 """`lake generate`, `lake put`"""
 
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from cli.errors import CliError
 from cli.follow import follow
-from cli.home import Home
+from cli.generators import Wanted, invoke
 from cli.lake import known_pipeline, open_lake
 from cli.places import place_for
 from cli.report import draw_outcomes, outcome_document
-from cli.samples import Sample, describe, make
+from cli.samples import Generated, Sample, describe, make
 from cli.screen import Screen
 from cli.upload import Upload, upload
 from lakehouse.contract.load import pipelines
@@ -27,39 +28,58 @@ def register(app: typer.Typer) -> None:
 
 
 def generate(
-    pipeline: Annotated[str, typer.Argument(help="A folder in pipelines/ that has a generate.py.")],
-    rows: Annotated[int, typer.Option(min=1, help="Rows in each file.")] = 1_000_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    pipeline: Annotated[str, typer.Argument(help="A pipeline with a generator.")],
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows in each file; else as pipeline.toml says.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same bytes.")] = None,
     dirty: Annotated[float, typer.Option(min=0, max=1, help="Share of rows that break the contract.")] = 0.0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the files; .lake/data/… by default.")] = None,
+    files: Annotated[int, typer.Option(min=1, help="Files of each dataset, one schedule's period apart.")] = 1,
+    at: Annotated[datetime | None, typer.Option(help="Moment of the first file, UTC; else now.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the files to this folder instead of bronze.")] = None,
     json: Json = False,
 ) -> None:
-    """Make sample files for a pipeline. Made once: the same arguments find them again.
+    """Let a pipeline's generator function put sample files into bronze, as its schedule does; or write them to disk.
 
-    Example: lake generate PIPELINE --rows 20000 --dirty 0.01 --out /tmp/sample
+    Examples:
+
+      lake generate PIPELINE --files 12 --dirty 0.01
+
+      lake generate PIPELINE --rows 20000 --out /tmp/sample
     """
     screen = Screen(json)
+    if out is None:
+        lake = open_lake()
+        chosen = lake.pipeline(pipeline)
+        moment = (at or datetime.now(UTC)).replace(tzinfo=UTC, microsecond=0)
+        answers = invoke(lake, chosen, Wanted(rows, seed, dirty, files, moment), screen)
+        screen.show(answers, lambda console: _draw_generated(console, answers))
+        return
     chosen = known_pipeline(pipelines(), pipeline)
-    sample = Sample(chosen.name, rows, seed, dirty)
-    folder = (out or Home.find().data / sample.name).absolute()
-    made = make(chosen, sample, folder, screen)
+    usual = chosen.generator.rows if chosen.generator else 1000
+    sample = Sample(chosen.name, rows or usual, 7 if seed is None else seed, dirty, files)
+    made = make(chosen, sample, out.absolute(), screen)
     document = {
         "pipeline": chosen.name,
-        "rows": rows,
-        "seed": seed,
+        "rows": sample.rows,
+        "seed": sample.seed,
         "cached": made.cached,
         "seconds": round(made.seconds, 3),
-        "files": {name: str(path) for name, path in made.files.items()},
+        "files": [{"dataset": file.dataset, "file": str(file.path)} for file in made.files],
         "bytes": made.bytes,
     }
+    screen.show(document, lambda console: _draw_made(console, made))
 
-    def draw(out: Console) -> None:
-        out.print(
-            f"{describe(made)}{' (made before)' if made.cached else ''} in {folder}", markup=False, soft_wrap=True
-        )
-        out.print(f"Next: lake put {shlex.join(map(str, made.files.values()))}", markup=False, soft_wrap=True)
 
-    screen.show(document, draw)
+def _draw_generated(out: Console, answers: list[dict[str, Any]]) -> None:
+    for answer in answers:
+        for key in answer["keys"]:
+            out.print(key, markup=False, soft_wrap=True)
+    out.print("\n[dim]What becomes of them:[/dim] lake files   and   lake runs")
+
+
+def _draw_made(out: Console, made: Generated) -> None:
+    again = " (made before)" if made.cached else ""
+    out.print(f"{describe(made)}{again} in {made.folder}", markup=False, soft_wrap=True)
+    out.print(f"Next: lake put {shlex.join(str(file.path) for file in made.files)}", markup=False, soft_wrap=True)
 
 
 def put(

@@ -9,14 +9,27 @@ from rich.console import Console
 
 from cli.errors import CliError
 from cli.lake import open_lake
-from cli.query import Answer, columns_are_numbers, run_query, statement
+from cli.query import Answer, about, columns_are_numbers, named_queries, run_query, statement
 from cli.screen import Screen
 from cli.tables import table
 from cli.text import count_text, seconds_text
+from lakehouse.contract.load import pipelines
 
 
 def register(app: typer.Typer) -> None:
     app.command()(query)
+    app.command()(queries)
+
+
+def queries(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+    """List the named queries of every pipeline: what `lake query PIPELINE/QUERY` can run.
+
+    Example: lake queries
+    """
+    screen = Screen(json)
+    found = [(name, about(path.read_text())) for name, path in named_queries(pipelines()).items()]
+    document = [{"query": name, "about": text} for name, text in found]
+    screen.show(document, lambda out: out.print(table(("!query", "what it answers"), found)))
 
 
 def query(

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -32,7 +33,7 @@ def lake_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeComma
 @pytest.fixture(scope="module")
 def checksum(lake_command: LakeCommand) -> str:
     """Gold's checksum for the sample of these tests."""
-    found: str = lake_command.ok(*DEMO)["gold"]["checksum"]
+    found: str = _gold(lake_command.ok(*DEMO))["checksum"]
     return found
 
 
@@ -40,47 +41,62 @@ def _files(lake_command: LakeCommand, folder: Path, seed: int = 7, dirty: float 
     made = lake_command.ok(
         "generate", "activity", "--rows", str(ROWS), "--seed", str(seed), "--dirty", str(dirty), "--out", str(folder)
     )
-    found: dict[str, str] = made["files"]
+    return {file["dataset"]: file["file"] for file in made["files"]}
+
+
+def _gold(demo: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = demo["gold"]["user_activity"]
     return found
+
+
+def _batch(demo: dict[str, Any]) -> dict[str, Any]:
+    """The one batch of a demo."""
+    (found,) = demo["batches"]
+    return dict(found)
 
 
 def test_a_demo_brings_every_row_from_file_to_checked_gold(lake_command: LakeCommand, checksum: str) -> None:
     demo = lake_command.ok(*DEMO, "--seed", "8")
-    assert demo["new_run"]
-    assert demo["engine"] == "duckdb"
-    assert demo["run"]["status"] == "published"
+    assert demo["new_runs"] == 1
+    assert demo["engine"] == ["duckdb"]
+    assert demo["files"] == 3
+    run = _batch(demo)["run"]
+    assert run["status"] == "published"
     assert demo["rows"] == {"in": 3 * ROWS, "accepted": 3 * ROWS, "quarantined": 0, "duplicate": 0, "by_reason": {}}
-    assert demo["gold"]["rows"] == ROWS
-    assert demo["gold"]["run_id"] == demo["run"]["run_id"]
-    assert demo["gold"]["checksum"] != checksum
-    assert list(demo["stages_seconds"]) == ["queue", "gate", "commit", "start-up", "gold", "publish"]
+    assert demo["gold_rows"] == _gold(demo)["rows"] == ROWS
+    assert _gold(demo)["run_id"] == run["run_id"]
+    assert _gold(demo)["checksum"] != checksum
+    assert demo["run_seconds"] > 0
+    assert [mail["kind"] for mail in demo["notifications"]] == ["run_succeeded"]
+    assert list(_batch(demo)["stages_seconds"]) == ["queue", "gate", "commit", "start-up", "gold", "publish"]
     assert len(demo["top"]) == 10
-    assert lake_command.ok(*DEMO)["gold"]["checksum"] == checksum
+    assert _gold(lake_command.ok(*DEMO))["checksum"] == checksum
 
 
 def test_the_same_demo_again_changes_nothing_and_starts_nothing(lake_command: LakeCommand, checksum: str) -> None:
     first = lake_command.ok(*DEMO)
     runs = lake_command.ok("runs")
     again = lake_command.ok(*DEMO)
-    assert not again["new_run"]
-    assert not again["changed"]
-    assert again["run"]["run_id"] == first["run"]["run_id"]
-    assert again["gold"]["checksum"] == checksum
+    assert not again["new_runs"]
+    assert not _batch(again)["changed"]
+    assert _batch(again)["run"]["run_id"] == _batch(first)["run"]["run_id"]
+    assert again["notifications"] == []
+    assert _gold(again)["checksum"] == checksum
     assert lake_command.ok("runs") == runs
 
 
 def test_both_engines_give_the_same_gold(lake_command: LakeCommand, checksum: str) -> None:
     demo = lake_command.ok("demo", "activity", "--rows", str(ROWS), "--engine", "spark")
-    assert (demo["engine"], demo["new_run"], demo["changed"]) == ("spark", True, False)
-    assert demo["gold"]["checksum"] == checksum
+    assert (demo["engine"], demo["new_runs"], _batch(demo)["changed"]) == (["spark"], 1, False)
+    assert _gold(demo)["checksum"] == checksum
 
 
 def test_a_demo_of_another_size_replaces_every_row(lake_command: LakeCommand, checksum: str) -> None:
     smaller = lake_command.ok("demo", "activity", "--rows", "300", "--engine", "duckdb")
-    assert smaller["gold"]["rows"] == 300
+    assert _gold(smaller)["rows"] == 300
     back = lake_command.ok(*DEMO)
-    assert back["new_run"]
-    assert (back["gold"]["rows"], back["gold"]["checksum"]) == (ROWS, checksum)
+    assert back["new_runs"]
+    assert (_gold(back)["rows"], _gold(back)["checksum"]) == (ROWS, checksum)
 
 
 def test_bad_rows_are_shown_with_their_reason_and_their_bytes(lake_command: LakeCommand, tmp_path: Path) -> None:
@@ -89,7 +105,7 @@ def test_bad_rows_are_shown_with_their_reason_and_their_bytes(lake_command: Lake
     assert rows["in"] == 3 * ROWS == rows["accepted"] + rows["quarantined"] + rows["duplicate"]
     assert rows["quarantined"] == sum(rows["by_reason"].values()) > 60
     listed = {file["file_id"]: file for file in lake_command.ok("quarantine", "list")}
-    file = next(one for one in demo["files"] if one["dataset"] == "orders")
+    file = next(one for one in _batch(demo)["files"] if one["dataset"] == "orders")
     assert listed[file["file_id"]]["rows_quarantined"] == file["rows_quarantined"]
     shown = lake_command.ok("quarantine", "show", file["file_id"][:10], "--rows", "100")
     assert len(shown["rows"]) == file["rows_quarantined"]
@@ -174,8 +190,8 @@ def test_queries_answer_as_table_json_and_csv(lake_command: LakeCommand, checksu
 
 
 def test_gold_that_was_tampered_with_fails_the_demo(lake_command: LakeCommand, checksum: str) -> None:
-    gold = lake_command.ok(*DEMO, "--seed", "21")["gold"]
-    other = lake_command.ok(*DEMO, "--seed", "22")["gold"]
+    gold = _gold(lake_command.ok(*DEMO, "--seed", "21"))
+    other = _gold(lake_command.ok(*DEMO, "--seed", "22"))
     keys = read_credentials(lake_command.home / "credentials")["admin"]
     s3 = boto3.client(
         "s3",
@@ -216,9 +232,9 @@ def test_state_survives_a_stop(lake_command: LakeCommand, checksum: str) -> None
     assert (stopped.code, "does not run" in stopped.err, "lake up" in stopped.err) == (1, True, True)
     assert lake_command("up").code == 0
     after = lake_command.ok(*DEMO)
-    assert not after["new_run"]
-    assert after["run"]["run_id"] == before["run"]["run_id"]
-    assert after["gold"]["checksum"] == checksum
+    assert not after["new_runs"]
+    assert _batch(after)["run"]["run_id"] == _batch(before)["run"]["run_id"]
+    assert _gold(after)["checksum"] == checksum
 
 
 def test_after_a_kill_the_lake_says_what_is_lost_and_a_demo_rebuilds_it(
@@ -229,7 +245,7 @@ def test_after_a_kill_the_lake_says_what_is_lost_and_a_demo_rebuilds_it(
     assert up.code == 0
     assert "not stopped cleanly" in up.err
     demo = lake_command.ok(*DEMO)
-    assert demo["gold"]["checksum"] == checksum
+    assert _gold(demo)["checksum"] == checksum
 
 
 def test_a_port_taken_by_another_program_is_a_message(tmp_path: Path) -> None:

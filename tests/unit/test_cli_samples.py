@@ -35,7 +35,7 @@ def pipeline(tmp_path: Path) -> Pipeline:
 
 def _made(pipeline: Pipeline, folder: Path, rows: int = 10, seed: int = 1, dirty: float = 0.0) -> bool:
     made = make(pipeline, Sample(pipeline.name, rows, seed, dirty), folder, Screen(as_json=True))
-    assert made.files["things"].read_text() == "x" * rows
+    assert made.files[0].path.read_text() == "x" * rows
     assert made.bytes == rows
     return not made.cached
 
