@@ -12,13 +12,12 @@ import numpy as np
 
 from lakehouse.contract.model import Dataset
 from lakehouse.parse.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, Block, Positions, check_utf8, newlines
-from lakehouse.parse.formats import HEAD_BYTES, WHITE_SPACE
+from lakehouse.parse.formats import HEAD_BYTES, WHITE_SPACE, envelope
 from lakehouse.parse.lines import WHITE_SPACE_CODES, is_open
 from lakehouse.parse.reasons import FileRefusedError, Reason, shown
 from lakehouse.parse.source import Window
 
 ESCAPE = re.compile(rb"\\.", re.DOTALL)
-ENVELOPE = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"((?:[^"\\]|\\.)*+)"[ \t\r\n]*:[ \t\r\n]*\[', re.DOTALL)
 QUOTE, COMMA, END = ord('"'), ord(","), ord("]")
 STEPS = np.zeros(256, np.int8)
 STEPS[[ord("{"), ord("[")]] = 1
@@ -46,10 +45,10 @@ def document_blocks(window: Window, dataset: Dataset) -> Iterator[Block]:
     head = window.peek(HEAD_BYTES)
     if head.lstrip(WHITE_SPACE)[:1] == b"[":
         return array_blocks(window)
-    envelope = ENVELOPE.match(head)
-    if envelope and envelope[1].decode(errors="replace") not in {column.name for column in dataset.columns}:
-        window.pull(envelope.end() - 1)
-        return array_blocks(window, 1 + envelope[0].count(b"\n"), b"}")
+    around = envelope(head, dataset)
+    if around is not None:
+        window.pull(len(around) - 1)
+        return array_blocks(window, 1 + around.count(b"\n"), b"}")
     return _one_object(window)
 
 

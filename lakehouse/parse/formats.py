@@ -12,6 +12,7 @@ from lakehouse.parse.source import GZIP_MAGIC, Source, Window
 NAME = re.compile(rf"\.({'|'.join(EXTENSIONS)})(\.gz)?\Z")
 HEAD_BYTES = 64 * 1024
 WHITE_SPACE = b" \t\r\n"
+ENVELOPE = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"((?:[^"\\]|\\.)*+)"[ \t\r\n]*:[ \t\r\n]*\[', re.DOTALL)
 UTF8_BOM = b"\xef\xbb\xbf"
 MAGIC = {
     b"PK\x03\x04": "a zip archive",
@@ -66,6 +67,15 @@ def open_content(source: Source, key: str, dataset: Dataset) -> Opened:
     return Opened(window, _format(match[1], text, dataset))
 
 
+def envelope(head: bytes, dataset: Dataset) -> bytes | None:
+    """What stands before the elements of a document such as `{"transactions": [{…}, {…}]}`: an object that begins with
+    an array under a name that is no column. None where a document begins otherwise."""
+    match = ENVELOPE.match(head)
+    if match is None or match[1].decode(errors="replace") in {column.name for column in dataset.columns}:
+        return None
+    return match[0]
+
+
 def _check_encoding(head: bytes, extension: str, gzipped: bool) -> None:
     if not head:
         raise FileRefusedError(Reason.EMPTY_FILE)
@@ -107,6 +117,9 @@ def _json_format(extension: str, head: bytes, dataset: Dataset) -> Format:
         return "json_array" if "json_array" in dataset.formats else "json_document"
     if "json_document" not in dataset.formats:
         return "ndjson"
+    if envelope(head, dataset) is not None:
+        # Also on one line with a line feed behind it, which would do for NDJSON.
+        return "json_document"
     first, newline, _ = head.partition(b"\n")
     closed = first.rstrip(WHITE_SPACE).endswith(b"}")
     return "ndjson" if "ndjson" in dataset.formats and newline and closed else "json_document"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehouse.contract.equations import Equation, read_equation
 from lakehouse.contract.model import Column, Dataset
 from lakehouse.contract.types import ColumnType, column_type
 from lakehouse.errors import ContractError
@@ -57,6 +58,8 @@ class Layout:
     fields: tuple[Field, ...]
     known: Mapping[str, pa.Array]
     """The values that columns may refer to, by reference (`<seed>.<column>`)."""
+    equations: tuple[Equation, ...]
+    """The dataset's checks."""
 
     @property
     def names(self) -> list[str]:
@@ -91,7 +94,8 @@ def layout_of(dataset: Dataset, known: Mapping[str, Iterable[str]] | None = None
             _check_pattern(dataset, column.name, column.pattern)
     references = {column.references for column in dataset.columns if column.references}
     values = {reference: pa.array(sorted((known or {})[reference]), pa.string()) for reference in references}
-    return Layout(dataset, tuple(_field(column) for column in dataset.columns), values)
+    equations = tuple(read_equation(check, dataset.columns) for check in dataset.checks)
+    return Layout(dataset, tuple(_field(column) for column in dataset.columns), values, equations)
 
 
 def whole(pattern: str) -> str:

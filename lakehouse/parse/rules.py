@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from lakehouse.parse.layout import Field, Layout, whole
 from lakehouse.parse.reasons import Reason, RecordRefusedError, shown
+from lakehouse.parse.sums import failed_checks
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,17 @@ class _Check:
 
 
 def broken_rules(layout: Layout, batch: pa.RecordBatch) -> dict[int, RecordRefusedError]:
-    """Rows of typed columns that break a rule, each with the first it breaks in the contract's order of columns. Null
-    breaks none of these."""
+    """Rows of typed columns that break a rule, each with the first it breaks in the contract's order of columns, the
+    equations after them. Null breaks none of these."""
     found: dict[int, RecordRefusedError] = {}
     for index, field in enumerate(layout.fields):
         array = batch.column(index)
-        for check in _checks(field, array):
+        for check in _checks(layout, field, array):
             if pc.any(check.broken).as_py():
                 for row in pc.indices_nonzero(check.broken).to_pylist():
                     found.setdefault(row, _refusal(field, check, array[row].as_py()))
+    for row, refusal in failed_checks(layout, batch):
+        found.setdefault(row, refusal)
     return found
 
 
@@ -42,7 +45,7 @@ def _refusal(field: Field, check: _Check, value: object) -> RecordRefusedError:
     )
 
 
-def _checks(field: Field, array: pa.Array) -> Iterator[_Check]:
+def _checks(layout: Layout, field: Field, array: pa.Array) -> Iterator[_Check]:
     column = field.column
     if field.kind.name == "string":
         longest = pc.max(pc.binary_length(array)).as_py()
@@ -56,6 +59,9 @@ def _checks(field: Field, array: pa.Array) -> Iterator[_Check]:
         listed = ", ".join(column.values)
         broken = pc.and_(pc.is_valid(array), pc.invert(pc.is_in(array, pa.array(column.values, pa.string()))))
         yield _Check(Reason.NOT_IN_VALUES, f"values {listed}", listed, broken)
+    if column.references is not None:
+        broken = pc.and_(pc.is_valid(array), pc.invert(pc.is_in(array, layout.known[column.references])))
+        yield _Check(Reason.UNKNOWN_REFERENCE, f"references {column.references}", column.references, broken)
     if column.min is not None:
         broken = pc.less(array, _limit(field, column.min))
         yield _Check(Reason.BELOW_MIN, f"min {column.min}", str(column.min), broken)
