@@ -6,14 +6,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
+from deploy.functions import KINDS
 from lakehouse.errors import LakeError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_DIR = ROOT / "config"
 PIPELINES_DIR = ROOT / "pipelines"
-FUNCTIONS = ("gate", "commit", "gold", "publish", "failed")
 
 Kind = Literal["local", "aws"]
+State = Literal["ENABLED", "DISABLED"]
 T = TypeVar("T")
 
 
@@ -45,7 +46,7 @@ class GlueSize:
 
 @dataclass(frozen=True)
 class Config:
-    """One environment: `config/<name>.toml`. `functions` has a size for each of `FUNCTIONS`."""
+    """One environment: `config/<name>.toml`. `functions` has a size for each of `deploy.functions.KINDS`."""
 
     name: str
     kind: Kind
@@ -55,6 +56,8 @@ class Config:
     log_retention_days: int
     old_versions_days: int
     athena_results_days: int
+    generator_schedules: State
+    """Whether generators run by their schedules."""
     functions: MappingProxyType[str, FunctionSize]
     glue: GlueSize
 
@@ -76,12 +79,13 @@ def load_config(name: str, folder: Path = CONFIG_DIR) -> Config:
         raise ConfigError(f"Unknown environment '{name}'. Expected one of {known}: each is a file in {folder.name}/")
     raw: dict[str, Any] = tomllib.loads(path.read_text())
     sizes, glue = _table(path, raw, "functions"), _table(path, raw, "glue")
-    functions = {who: _value(path, f"functions.{who}", FunctionSize, _table(path, sizes, who)) for who in FUNCTIONS}
+    functions = {who: _value(path, f"functions.{who}", FunctionSize, _table(path, sizes, who)) for who in KINDS}
     glue["conf"] = MappingProxyType({key: str(value) for key, value in _table(path, glue, "conf").items()})
     raw |= {"name": name, "functions": MappingProxyType(functions), "glue": _value(path, "glue", GlueSize, glue)}
     config = _value(path, "", Config, raw)
-    if config.kind not in get_args(Kind):
-        raise ConfigError(f"{path}: 'kind' is {config.kind!r}; expected one of {list(get_args(Kind))}")
+    for field, choices in (("kind", get_args(Kind)), ("generator_schedules", get_args(State))):
+        if getattr(config, field) not in choices:
+            raise ConfigError(f"{path}: '{field}' is {getattr(config, field)!r}; expected one of {list(choices)}")
     return config
 
 

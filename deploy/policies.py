@@ -1,8 +1,9 @@
 """Policy documents of iam/ and kms/ as CloudFormation values, and the trust policies that go with the roles.
 
 A text in a document may hold `${AWS::Partition}`, `${AWS::Region}`, `${AWS::AccountId}`, `${Prefix}`, `${DataKey}` (the
-data key's ARN), `${LakeBucket}`, `${SilverDatabase}`, `${GoldDatabase}` (their names) and `${Pipeline}`. A text with
-`${Pipeline}` stands for one text a pipeline. IAM's own variables (`${aws:username}`) stay as they are.
+data key's ARN), `${LakeBucket}`, `${BronzeDatabase}`, `${SilverDatabase}`, `${GoldDatabase}` (their names) and
+`${Pipeline}`. A text with `${Pipeline}` stands for one text a pipeline. IAM's own variables (`${aws:username}`) stay as
+they are.
 """
 
 import json
@@ -23,6 +24,7 @@ _KNOWN = {
     "Prefix",
     "DataKey",
     "LakeBucket",
+    "BronzeDatabase",
     "SilverDatabase",
     "GoldDatabase",
     "Pipeline",
@@ -86,6 +88,26 @@ def service_trust(service: str, source: str) -> Document:
                     "StringEquals": {"aws:SourceAccount": Sub("${AWS::AccountId}")},
                     "ArnLike": {"aws:SourceArn": Sub(arn)},
                 },
+            }
+        ],
+    }
+
+
+def warehouse_trust() -> Document:
+    """A trust policy for Redshift, only on behalf of database users of this stack's workgroup.
+
+    Redshift gives the user as the external id, and no source.
+    https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service-database-users.html
+    """
+    users = "arn:${AWS::Partition}:redshift:${AWS::Region}:${AWS::AccountId}:dbuser:${Prefix}/*"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringLike": {"sts:ExternalId": Sub(users)}},
             }
         ],
     }

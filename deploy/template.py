@@ -8,8 +8,22 @@ from typing import Any
 from troposphere import GetAtt, Output, Ref, Template
 
 from deploy.config import ROOT, Config, load_configs
-from deploy.parts import catalog, functions, intake, names, notifications, storage, workflows
-from deploy.policies import policy_document
+from deploy.functions import needed_functions
+from deploy.parts import (
+    alarms,
+    catalog,
+    crawlers,
+    functions,
+    intake,
+    names,
+    notifications,
+    queues,
+    roles,
+    storage,
+    triggers,
+    warehouse,
+    workflows,
+)
 from lakehouse.contract.load import pipelines as load_pipelines
 from lakehouse.contract.model import Pipeline
 
@@ -39,14 +53,19 @@ def build_template(config: Config | None = None, pipelines_dir: Path | None = No
 
 
 def _add_parts(template: Template, pipelines: Sequence[Pipeline], root: Path) -> None:
-    by_name = [pipeline.name for pipeline in pipelines]
-    policies = {who: policy_document(root / "iam" / f"{who}.json", by_name) for who in functions.ROLES}
-    storage.add(template, root / "kms", by_name)
-    functions.add(template, policies)
+    needed = needed_functions(pipelines)
+    storage.add(template, root / "kms", [pipeline.name for pipeline in pipelines])
+    queues.add(template)
+    roles.add(template, root / "iam", pipelines)
+    functions.add(template, needed)
     intake.add(template)
+    triggers.add(template, pipelines)
     workflows.add(template, pipelines, root / "lakehouse" / "workflow.asl.json")
     catalog.add(template, pipelines)
+    crawlers.add(template, pipelines)
+    warehouse.add(template, pipelines)
     notifications.add(template, pipelines)
+    alarms.add(template, needed, pipelines)
 
 
 def _outputs(pipelines: Sequence[Pipeline]) -> dict[str, Any]:
@@ -55,13 +74,15 @@ def _outputs(pipelines: Sequence[Pipeline]) -> dict[str, Any]:
         "LedgerTable": Ref(names.LEDGER),
         "TopicArn": Ref(names.TOPIC),
         "StateMachineArnPrefix": names.settings_values()["state_machine_arn_prefix"],
+        "BronzeDatabase": Ref(names.BRONZE_DATABASE),
         "SilverDatabase": Ref(names.SILVER_DATABASE),
         "GoldDatabase": Ref(names.GOLD_DATABASE),
         "GateQueueUrl": Ref(names.GATE_QUEUE),
         "GateDeadLettersUrl": Ref(names.GATE_DLQ),
         "EventsDeadLettersUrl": Ref(names.EVENTS_DLQ),
+        "FunctionsDeadLettersUrl": Ref(names.FUNCTIONS_DLQ),
         "AthenaWorkgroup": Ref("Workgroup"),
         "DataKeyArn": GetAtt(names.DATA_KEY, "Arn"),
-        "OperatorRoleArn": functions.role_arn("operator"),
-        "DeployerRoleArn": functions.role_arn("deployer"),
+        "OperatorRoleArn": roles.role_arn("operator"),
+        "DeployerRoleArn": roles.role_arn("deployer"),
     }

@@ -6,7 +6,15 @@ from typing import Any
 
 from troposphere import Ref, Sub, Template, athena, glue
 
-from deploy.parts.names import GOLD_DATABASE, SILVER_DATABASE, key_arn, logical_id, underscored_prefix
+from deploy.parts.names import (
+    BRONZE_DATABASE,
+    GOLD_DATABASE,
+    IS_AWS,
+    SILVER_DATABASE,
+    key_arn,
+    logical_id,
+    underscored_prefix,
+)
 from lakehouse.contract.model import Column, Dataset, GoldTable, Pipeline
 from lakehouse.errors import ContractError
 from lakehouse.names import GOLD, silver_prefix, silver_table
@@ -23,9 +31,15 @@ _PARQUET = {
     ),
 }
 
+_TRACES = (
+    glue.Column(Name="_line", Type="bigint", Comment="Line of the bronze file"),
+    glue.Column(Name="_origin", Type="string", Comment="Slot of a row in a compacted file; null otherwise"),
+)
+
 
 def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
     for title, suffix, about in (
+        (BRONZE_DATABASE, "bronze", "Files as they arrived, as crawlers see them"),
         (SILVER_DATABASE, "silver", "Typed rows that the gate accepted"),
         (GOLD_DATABASE, "gold", "Results for people"),
     ):
@@ -41,6 +55,8 @@ def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
             template.add_resource(_silver(dataset))
         for table in pipeline.gold:
             template.add_resource(_gold(table))
+        for name, text in named_queries(pipeline).items():
+            template.add_resource(_named_query(pipeline, name, text))
     template.add_resource(_workgroup())
 
 
@@ -90,7 +106,7 @@ def _silver(dataset: Dataset) -> glue.Table:
                 _column("_slot", "string", "Object key of the bronze file"),
             ],
             StorageDescriptor=glue.StorageDescriptor(
-                Columns=[*_columns(dataset.columns), _column("_line", "long", "Line of the bronze file")],
+                Columns=[*_columns(dataset.columns), *_TRACES],
                 Location=location,
                 InputFormat="org.apache.hadoop.mapred.SequenceFileInputFormat",
                 OutputFormat="org.apache.hadoop.hive.ql.io.HiveSequenceFileOutputFormat",
@@ -104,7 +120,13 @@ def _silver(dataset: Dataset) -> glue.Table:
 
 
 def _gold(table: GoldTable) -> glue.Table:
-    """A Parquet table at an empty place: the publishing moves its location to a run's folder."""
+    """A Parquet table at an empty place: the publishing moves its location to a run's folder.
+
+    Where it is partitioned, each partition has its own location and the table's own stays empty for good.
+    """
+    partition = [column for column in table.columns if column.name == table.partition_by]
+    empty = "root" if partition else "run=none"
+    keys = {"PartitionKeys": _columns(partition)} if partition else {}
     return _table(
         logical_id(table.pipeline, table.name, "gold", "table"),
         GOLD_DATABASE,
@@ -114,16 +136,37 @@ def _gold(table: GoldTable) -> glue.Table:
             TableType="EXTERNAL_TABLE",
             Parameters={"EXTERNAL": "TRUE", "classification": "parquet"},
             StorageDescriptor=glue.StorageDescriptor(
-                Columns=_columns(table.columns),
-                Location=Sub(f"s3://${{LakeBucket}}/{GOLD}/{table.pipeline}/{table.name}/run=none/"),
+                Columns=_columns([column for column in table.columns if column.name != table.partition_by]),
+                Location=Sub(f"s3://${{LakeBucket}}/{GOLD}/{table.pipeline}/{table.name}/{empty}/"),
                 **_PARQUET,
             ),
+            **keys,
         ),
     )
 
 
 def _table(title: str, database: str, table: glue.TableInput) -> glue.Table:
     return glue.Table(title, CatalogId=Ref("AWS::AccountId"), DatabaseName=Ref(database), TableInput=table)
+
+
+def named_queries(pipeline: Pipeline) -> dict[str, str]:
+    """The texts of `queries/<name>.sql` by name."""
+    folder = pipeline.folder / "queries"
+    files = [file for file in folder.iterdir() if file.name.endswith(".sql")] if folder.is_dir() else []
+    return {file.name.removesuffix(".sql"): file.read_text() for file in sorted(files, key=lambda file: file.name)}
+
+
+def _named_query(pipeline: Pipeline, name: str, text: str) -> athena.NamedQuery:
+    """A saved query, for people in Athena's console. On one machine `lake query` reads the file."""
+    return athena.NamedQuery(
+        logical_id(pipeline.name, name, "query"),
+        Condition=IS_AWS,
+        Name=f"{pipeline.name}/{name}",
+        Description=f"{pipeline.title}: {name.replace('_', ' ')}",
+        Database=Ref(GOLD_DATABASE),
+        WorkGroup=Ref("Workgroup"),
+        QueryString=text,
+    )
 
 
 def _workgroup() -> Any:

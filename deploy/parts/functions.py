@@ -1,16 +1,33 @@
-"""The Lambdas, each with its own role and log group."""
+"""The Lambdas, each with its own role and log group; those that nobody waits for with a place for what failed."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from troposphere import GetAtt, If, NoValue, Ref, Sub, Template, awslambda, iam, logs
+from troposphere import GetAtt, If, NoValue, Ref, Sub, Template, awslambda, logs
 
-from deploy.config import FUNCTIONS
-from deploy.parts.names import IS_AWS, key_arn, lambda_environment, logical_id, named, setting
-from deploy.policies import Document, account_trust, service_trust
+from deploy.functions import Function
+from deploy.parts.names import (
+    FUNCTIONS_DLQ,
+    IS_AWS,
+    WAREHOUSE_DATABASE,
+    key_arn,
+    lambda_environment,
+    logical_id,
+    named,
+    setting,
+)
+from deploy.parts.roles import role_arn
 
 _RUNTIME = "python3.11"
-_LAYERS = {"gate": "GateLayers", "commit": "GoldLayers", "gold": "GoldLayers"}
+_LAYERS = {
+    "gate": "GateLayers",
+    "load": "GateLayers",
+    "commit": "GoldLayers",
+    "gold": "GoldLayers",
+    "derive": "GoldLayers",
+    "compact": "GoldLayers",
+    "generate": "GenerateLayers",
+}
 """Who needs third-party packages. On one machine they come from the virtual environment, on AWS as layers."""
 
 _ABOUT = {
@@ -19,75 +36,83 @@ _ABOUT = {
     "gold": "Makes a pipeline's results with DuckDB",
     "publish": "Points the catalog at a run's results",
     "failed": "Records a failed run and tells people",
+    "derive": "Makes the gold tables that follow a published one",
+    "load": "Loads published gold into the warehouse",
+    "crawl": "Starts a crawler for a workflow that waits for it",
+    "crawled": "Answers the workflows that waited for a crawler",
+    "compact": "Puts the small silver files of closed batches together",
+    "generate": "Writes made-up files into bronze",
 }
-
-ROLES = (*FUNCTIONS, "glue-gold", "workflow", "operator", "deployer")
-"""Whom iam/ has a policy document for."""
+_RETRIES = 2
 
 
-def add(template: Template, policies: Mapping[str, Document]) -> None:
-    """`policies`: for each of `ROLES` its policy document."""
-    for who in ROLES:
-        template.add_resource(_role(who, policies[who]))
-    for who in FUNCTIONS:
-        _add_function(template, who)
+def add(template: Template, functions: Sequence[Function]) -> None:
+    for function in functions:
+        _add_function(template, function)
+        if function.asynchronous:
+            _add_failure_destination(template, function)
 
 
-def role_arn(who: str) -> Any:
-    return GetAtt(logical_id(who, "role"), "Arn")
+def function_id(who: str) -> str:
+    return logical_id(who, "function")
 
 
 def function_arn(who: str) -> Any:
-    return GetAtt(logical_id(who, "function"), "Arn")
+    return GetAtt(function_id(who), "Arn")
 
 
-def _role(who: str, policy: Document) -> iam.Role:
-    return iam.Role(
-        logical_id(who, "role"),
-        RoleName=named(who),
-        AssumeRolePolicyDocument=_trust(who),
-        Policies=[iam.Policy(PolicyName=who, PolicyDocument=policy)],
-    )
-
-
-def _trust(who: str) -> Document:
-    """Lambda reads the gate's queue as the event source mapping, so any source of the service in this account counts;
-    who may hand the role to which function is the business of `iam:PassRole`."""
-    if who in FUNCTIONS:
-        return service_trust("lambda", "*")
-    if who == "glue-gold":
-        return service_trust("glue", "*")
-    if who == "workflow":
-        return service_trust("states", "stateMachine:${Prefix}-*")
-    return account_trust()
-
-
-def _add_function(template: Template, who: str) -> None:
-    group = logical_id(who, "log")
+def _add_function(template: Template, function: Function) -> None:
+    group = logical_id(function.who, "log")
     template.add_resource(
         logs.LogGroup(
             group,
-            LogGroupName=Sub(f"/aws/lambda/${{Prefix}}-{who}"),
+            LogGroupName=Sub(f"/aws/lambda/${{Prefix}}-{function.who}"),
             RetentionInDays=setting("LogRetentionDays"),
             KmsKeyId=key_arn(),
         )
     )
-    size = logical_id(who)
-    layers = {"Layers": If(IS_AWS, Ref(_LAYERS[who]), NoValue)} if who in _LAYERS else {}
+    size = logical_id(function.kind)
+    layers = {"Layers": If(IS_AWS, Ref(_LAYERS[function.kind]), NoValue)} if function.kind in _LAYERS else {}
+    about = f"{_ABOUT[function.kind]} of {function.pipeline}" if function.pipeline else _ABOUT[function.kind]
     template.add_resource(
         awslambda.Function(
-            logical_id(who, "function"),
-            FunctionName=named(who),
-            Description=_ABOUT[who],
+            function_id(function.who),
+            FunctionName=named(function.who),
+            Description=about,
             Runtime=_RUNTIME,
-            Handler=f"{who}.handler",
+            Handler=f"{function.kind}.handler",
             Code=awslambda.Code(S3Bucket=Ref("ArtifactsBucket"), S3Key=Ref("FunctionsKey")),
-            Role=role_arn(who),
+            Role=role_arn(function.who),
             MemorySize=setting(f"{size}MemoryMb"),
             Timeout=setting(f"{size}TimeoutSeconds"),
             EphemeralStorage=awslambda.EphemeralStorage(Size=setting(f"{size}StorageMb")),
-            Environment=awslambda.Environment(Variables=lambda_environment()),
+            Environment=awslambda.Environment(Variables=lambda_environment() | _own_environment(function)),
             DependsOn=[group],  # otherwise Lambda makes it, without retention and key
             **layers,
+        )
+    )
+
+
+def _own_environment(function: Function) -> dict[str, Any]:
+    if function.kind == "load":
+        return {
+            "LAKE_WAREHOUSE_WORKGROUP": Ref("Prefix"),
+            "LAKE_WAREHOUSE_DATABASE": WAREHOUSE_DATABASE,
+            "LAKE_WAREHOUSE_ROLE_ARN": role_arn("warehouse"),
+        }
+    return {"LAKE_PIPELINE": function.pipeline} if function.pipeline else {}
+
+
+def _add_failure_destination(template: Template, function: Function) -> None:
+    """An event whose invocation failed for good is kept, with the error and the function's name."""
+    template.add_resource(
+        awslambda.EventInvokeConfig(
+            logical_id(function.who, "failures"),
+            FunctionName=Ref(function_id(function.who)),
+            Qualifier="$LATEST",
+            MaximumRetryAttempts=_RETRIES,
+            DestinationConfig=awslambda.DestinationConfig(
+                OnFailure=awslambda.OnFailure(Destination=GetAtt(FUNCTIONS_DLQ, "Arn"))
+            ),
         )
     )

@@ -6,15 +6,20 @@ from typing import Any
 
 from troposphere import Equals, FindInMap, GetAtt, Join, Not, Parameter, Ref, Split, Sub, Template
 
-from deploy.config import FUNCTIONS, Config
+from deploy.config import Config
+from deploy.functions import KINDS
 
 IS_AWS = "IsAws"
 HAS_EMAIL = "HasEmail"
+HAS_SUBNETS = "HasWarehouseSubnets"
 FUNCTION_SETTINGS = (("MemoryMb", "memory_mb"), ("TimeoutSeconds", "timeout_seconds"), ("StorageMb", "storage_mb"))
 
 DATA_KEY, LAKE_BUCKET, LEDGER, TOPIC = "DataKey", "LakeBucket", "Ledger", "Notifications"
 GATE_QUEUE, GATE_DLQ, EVENTS_DLQ = "GateQueue", "GateDeadLetters", "EventsDeadLetters"
-SILVER_DATABASE, GOLD_DATABASE = "SilverDatabase", "GoldDatabase"
+FUNCTIONS_DLQ = "FunctionsDeadLetters"
+BRONZE_DATABASE, SILVER_DATABASE, GOLD_DATABASE = "BronzeDatabase", "SilverDatabase", "GoldDatabase"
+WAREHOUSE_DATABASE = "lake"
+"""Database inside the Redshift namespace."""
 
 
 def named(suffix: str) -> Any:
@@ -88,9 +93,17 @@ def add_parameters(template: Template, configs: Iterable[Config]) -> None:
         Parameter("FunctionsKey", Type="String", Description="Object key of the functions' zip"),
         Parameter("GlueScriptKey", Type="String", Description="Object key of the Glue script"),
         Parameter("GlueModulesKey", Type="String", Description="Object key of the zip of the Glue script's modules"),
-        Parameter("GateLayers", Type="CommaDelimitedList", Default="", Description="ARNs of the gate's layers (AWS)"),
         Parameter(
-            "GoldLayers", Type="CommaDelimitedList", Default="", Description="ARNs of the layers of commit, gold (AWS)"
+            "GateLayers", Type="CommaDelimitedList", Default="", Description="ARNs of the layers of gate and load (AWS)"
+        ),
+        Parameter(
+            "GoldLayers",
+            Type="CommaDelimitedList",
+            Default="",
+            Description="ARNs of the layers of commit, gold, derive and compact (AWS)",
+        ),
+        Parameter(
+            "GenerateLayers", Type="CommaDelimitedList", Default="", Description="ARNs of the generators' layers (AWS)"
         ),
     ):
         template.add_parameter(parameter)
@@ -102,7 +115,7 @@ def add_parameters(template: Template, configs: Iterable[Config]) -> None:
 def _row(config: Config) -> dict[str, Any]:
     functions = {
         f"{who.capitalize()}{setting_name}": getattr(config.functions[who], field)
-        for who in FUNCTIONS
+        for who in KINDS
         for setting_name, field in FUNCTION_SETTINGS
     }
     glue = config.glue
@@ -111,6 +124,7 @@ def _row(config: Config) -> dict[str, Any]:
         "LogRetentionDays": config.log_retention_days,
         "OldVersionsDays": config.old_versions_days,
         "AthenaResultsDays": config.athena_results_days,
+        "GeneratorSchedules": config.generator_schedules,
         "GateVisibilitySeconds": config.gate_visibility_seconds,
         "GlueWorkerType": glue.worker_type,
         "GlueWorkers": glue.workers,

@@ -1,25 +1,20 @@
-"""Who hears of failures: the topic, the alarms, and the rule for failed Glue jobs."""
+"""Who hears of what happens: the topic, and the rules for Glue jobs that have ended."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from troposphere import GetAtt, Ref, Sub, Template, cloudwatch, events, sns
+from troposphere import GetAtt, Ref, Sub, Template, events, sns
 
-from deploy.config import FUNCTIONS
-from deploy.parts.names import (
-    DATA_KEY,
-    EVENTS_DLQ,
-    GATE_DLQ,
-    HAS_EMAIL,
-    TOPIC,
-    arn,
-    logical_id,
-    named,
-)
+from deploy.parts.names import DATA_KEY, EVENTS_DLQ, HAS_EMAIL, TOPIC, arn, logical_id, named
+from deploy.parts.queues import queue_arn
+from deploy.parts.workflows import job_id
 from deploy.policies import rule_may, tls_only
 from lakehouse.contract.model import Pipeline
 
-_FIVE_MINUTES = 300
+FAILED = ["FAILED", "TIMEOUT", "ERROR"]
+_FIELDS = {"job": "jobName", "run": "jobRunId", "state": "state"}
+_FAILED_TEXT = '"Glue job <job> ended as <state>. Run <run>; see /aws-glue/jobs/error."'
+_SUCCEEDED_TEXT = '"Glue job <job> ended as <state>. Run <run>."'
 
 
 def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
@@ -33,78 +28,51 @@ def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
             Endpoint=Ref("NotificationEmail"),
         )
     )
-    template.add_resource(_failed_jobs_rule())
-    template.add_resource(sns.TopicPolicy("NotificationsPolicy", Topics=[Ref(TOPIC)], PolicyDocument=_topic_policy()))
-    for who in FUNCTIONS:
-        dimension = {"FunctionName": Ref(logical_id(who, "function"))}
-        _add_alarm(template, f"{who}-errors", f"The function {who} failed", "AWS/Lambda", "Errors", dimension)
-    for queue, name in ((GATE_DLQ, "gate-dlq"), (EVENTS_DLQ, "events-dlq")):
-        dimension = {"QueueName": GetAtt(queue, "QueueName")}
-        metric = "ApproximateNumberOfMessagesVisible"
-        _add_alarm(template, name, f"Messages wait in {name}", "AWS/SQS", metric, dimension, statistic="Maximum")
-    for pipeline in pipelines:
-        dimension = {"StateMachineArn": Ref(logical_id(pipeline.name, "workflow"))}
-        for metric, word in (("ExecutionsFailed", "failed"), ("ExecutionsTimedOut", "timed out")):
-            name = f"{pipeline.name}-{word.replace(' ', '-')}"
-            _add_alarm(template, name, f"A run of {pipeline.name} {word}", "AWS/States", metric, dimension)
+    jobs = [{"prefix": Sub("${Prefix}-")}]
+    rules = [_add_job_rule(template, "failed-jobs", "A Glue job of the lake failed", jobs, FAILED, _FAILED_TEXT)]
+    mailed = [Ref(job_id(pipeline)) for pipeline in pipelines if pipeline.job_mail]
+    if mailed:
+        about = "A Glue job succeeded of which people want to know"
+        rules.append(_add_job_rule(template, "finished-jobs", about, mailed, ["SUCCEEDED"], _SUCCEEDED_TEXT))
+    policy = _topic_policy(rules)
+    template.add_resource(sns.TopicPolicy("NotificationsPolicy", Topics=[Ref(TOPIC)], PolicyDocument=policy))
 
 
-def _add_alarm(
-    template: Template,
-    name: str,
-    about: str,
-    namespace: str,
-    metric: str,
-    dimensions: dict[str, Any],
-    statistic: str = "Sum",
-) -> None:
-    """An alarm that rings on the first occurrence within five minutes."""
+def _add_job_rule(template: Template, name: str, about: str, jobs: list[Any], states: list[str], text: str) -> str:
+    """Glue sends an event for each run that has ended; a sentence of it goes to the topic. The rule's logical id."""
+    rule = logical_id(name, "rule")
     template.add_resource(
-        cloudwatch.Alarm(
-            logical_id(name, "alarm"),
-            AlarmName=named(name),
-            AlarmDescription=about,
-            Namespace=namespace,
-            MetricName=metric,
-            Dimensions=[cloudwatch.MetricDimension(Name=key, Value=value) for key, value in dimensions.items()],
-            Statistic=statistic,
-            Period=_FIVE_MINUTES,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="GreaterThanOrEqualToThreshold",
-            TreatMissingData="notBreaching",
-            AlarmActions=[Ref(TOPIC)],
+        events.Rule(
+            rule,
+            Name=named(name),
+            Description=about,
+            EventPattern={
+                "source": ["aws.glue"],
+                "detail-type": ["Glue Job State Change"],
+                "detail": {"jobName": jobs, "state": states},
+            },
+            State="ENABLED",
+            Targets=[
+                events.Target(
+                    Id="notifications",
+                    Arn=Ref(TOPIC),
+                    DeadLetterConfig=events.DeadLetterConfig(Arn=queue_arn(EVENTS_DLQ)),
+                    InputTransformer=events.InputTransformer(
+                        InputPathsMap={
+                            "job": "$.detail.jobName",
+                            "run": "$.detail.jobRunId",
+                            "state": "$.detail.state",
+                        },
+                        InputTemplate=text,
+                    ),
+                )
+            ],
         )
     )
+    return rule
 
 
-def _failed_jobs_rule() -> events.Rule:
-    """Glue has no metric of failed runs; it sends an event for each."""
-    return events.Rule(
-        "FailedJobsRule",
-        Name=named("failed-jobs"),
-        Description="A Glue job of the lake failed",
-        EventPattern={
-            "source": ["aws.glue"],
-            "detail-type": ["Glue Job State Change"],
-            "detail": {"jobName": [{"prefix": Sub("${Prefix}-")}], "state": ["FAILED", "TIMEOUT", "ERROR"]},
-        },
-        State="ENABLED",
-        Targets=[
-            events.Target(
-                Id="notifications",
-                Arn=Ref(TOPIC),
-                DeadLetterConfig=events.DeadLetterConfig(Arn=GetAtt(EVENTS_DLQ, "Arn")),
-                InputTransformer=events.InputTransformer(
-                    InputPathsMap={"job": "$.detail.jobName", "run": "$.detail.jobRunId", "state": "$.detail.state"},
-                    InputTemplate='"Glue job <job> ended as <state>. Run <run>; see /aws-glue/jobs/error."',
-                ),
-            )
-        ],
-    )
-
-
-def _topic_policy() -> dict[str, Any]:
+def _topic_policy(rules: Sequence[str]) -> dict[str, Any]:
     alarms = {
         "Sid": "Alarms",
         "Effect": "Allow",
@@ -116,5 +84,5 @@ def _topic_policy() -> dict[str, Any]:
             "ArnLike": {"aws:SourceArn": arn("cloudwatch", "alarm:${Prefix}-*")},
         },
     }
-    jobs = rule_may("FailedJobs", "sns:Publish", Ref(TOPIC), GetAtt("FailedJobsRule", "Arn"))
-    return {"Version": "2012-10-17", "Statement": [tls_only("sns:Publish", Ref(TOPIC)), alarms, jobs]}
+    jobs = [rule_may(rule, "sns:Publish", Ref(TOPIC), GetAtt(rule, "Arn")) for rule in rules]
+    return {"Version": "2012-10-17", "Statement": [tls_only("sns:Publish", Ref(TOPIC)), alarms, *jobs]}

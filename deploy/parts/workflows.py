@@ -2,14 +2,28 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources.abc import Traversable
 from typing import Any
 
 from troposphere import GetAtt, If, NoValue, Ref, Sub, Template, glue, logs, stepfunctions
 
-from deploy.parts.functions import function_arn, role_arn
-from deploy.parts.names import IS_AWS, key_arn, logical_id, named, setting, settings_values
+from deploy.functions import needed_functions
+from deploy.parts.catalog import named_queries
+from deploy.parts.crawlers import crawler_id
+from deploy.parts.functions import function_arn
+from deploy.parts.names import (
+    GOLD_DATABASE,
+    IS_AWS,
+    SILVER_DATABASE,
+    TOPIC,
+    key_arn,
+    logical_id,
+    named,
+    setting,
+    settings_values,
+)
+from deploy.parts.roles import role_arn
 from lakehouse.contract.model import Pipeline
 from lakehouse.errors import ContractError
 
@@ -19,6 +33,9 @@ _SPARK_CONF = (
     " --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog"
     " --conf spark.sql.session.timeZone=UTC"
 )
+_STEPS = ("commit", "gold", "publish", "failed", "load", "crawl")
+"""Functions that a workflow may call."""
+
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -43,7 +60,7 @@ def _add_machine(template: Template, pipeline: Pipeline, definition: Traversable
     destination = stepfunctions.CloudWatchLogsLogGroup(LogGroupArn=GetAtt(group, "Arn"))
     template.add_resource(
         stepfunctions.StateMachine(
-            logical_id(pipeline.name, "workflow"),
+            machine_id(pipeline),
             StateMachineName=named(pipeline.name),
             StateMachineType="STANDARD",
             RoleArn=role_arn("workflow"),
@@ -68,29 +85,64 @@ def _definition(pipeline: Pipeline, path: Traversable) -> dict[str, Any]:
         raise ContractError(f"{path} is missing: pipeline '{pipeline.name}' has no workflow")
     text = path.read_text()
     try:
-        compact = json.dumps(json.loads(text), separators=(",", ":"))
+        definition = json.loads(text)
     except json.JSONDecodeError as error:
         raise ContractError(f"{path}: not JSON: {error}") from error
-    values = {
-        "CommitFunctionArn": function_arn("commit"),
-        "GoldFunctionArn": function_arn("gold"),
-        "PublishFunctionArn": function_arn("publish"),
-        "FailedFunctionArn": function_arn("failed"),
-        "GlueJobName": Ref(_job_id(pipeline)),
+    values, texts = _values(pipeline), _query_texts(pipeline)
+    used, known = set(_PLACEHOLDER.findall(text)), values.keys() | texts.keys()
+    if used - known:
+        raise ContractError(f"{path}: unknown placeholder {sorted(used - known)}. Expected {sorted(known)}")
+    compact = json.dumps(_with_texts(definition, texts), separators=(",", ":"))
+    substitutions = {name: values[name] for name in sorted(used & values.keys())}
+    return {"DefinitionString": compact, **({"DefinitionSubstitutions": substitutions} if substitutions else {})}
+
+
+def _values(pipeline: Pipeline) -> dict[str, Any]:
+    """What a definition's placeholders stand for, as far as CloudFormation knows it."""
+    functions = {
+        f"{function.kind.capitalize()}FunctionArn": function_arn(function.who)
+        for function in needed_functions([pipeline])
+        if function.kind in _STEPS
     }
-    used = set(_PLACEHOLDER.findall(text))
-    if used - values.keys():
-        raise ContractError(f"{path}: unknown placeholder {sorted(used - values.keys())}. Expected {sorted(values)}")
-    return {"DefinitionString": compact, "DefinitionSubstitutions": {name: values[name] for name in sorted(used)}}
+    crawlers = {f"Crawler_{crawler.name}": Ref(crawler_id(pipeline, crawler)) for crawler in pipeline.crawlers}
+    return {
+        **functions,
+        **crawlers,
+        "GlueJobName": Ref(job_id(pipeline)),
+        "TopicArn": Ref(TOPIC),
+        "Workgroup": Ref("Workgroup"),
+        "SilverDatabase": Ref(SILVER_DATABASE),
+        "GoldDatabase": Ref(GOLD_DATABASE),
+    }
 
 
-def _job_id(pipeline: Pipeline) -> str:
+def _query_texts(pipeline: Pipeline) -> dict[str, str]:
+    """`Query_<name>` and the text of `queries/<name>.sql`."""
+    return {f"Query_{name}": text for name, text in named_queries(pipeline).items()}
+
+
+def _with_texts(value: Any, texts: Mapping[str, str]) -> Any:
+    """The definition with texts in place of their placeholders; written as JSON later, which escapes them."""
+    if isinstance(value, dict):
+        return {key: _with_texts(inner, texts) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(inner, texts) for inner in value]
+    if isinstance(value, str):
+        return _PLACEHOLDER.sub(lambda match: texts.get(match[1], match[0]), value)
+    return value
+
+
+def machine_id(pipeline: Pipeline) -> str:
+    return logical_id(pipeline.name, "workflow")
+
+
+def job_id(pipeline: Pipeline) -> str:
     return logical_id(pipeline.name, "gold", "job")
 
 
 def _job(pipeline: Pipeline) -> glue.Job:
     return glue.Job(
-        _job_id(pipeline),
+        job_id(pipeline),
         Name=named(f"{pipeline.name}-gold"),
         Description=f"{pipeline.title}: gold tables by Spark SQL",
         Role=role_arn("glue-gold"),

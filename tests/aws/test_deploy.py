@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 
 from deploy import DeployError, deploy_stack
-from deploy.config import FUNCTIONS, PIPELINES_DIR
+from deploy.config import PIPELINES_DIR
+from deploy.functions import Function, needed_functions
+from lakehouse.contract.load import pipelines
 from lakehouse.ledger.items import GoldPointer, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.publish.catalog import Catalog
 from tests.lake import Lake
+
+FUNCTIONS = needed_functions(tuple(pipelines().values()))
 
 
 def eventually(look: Callable[[], Any], seconds: float = 20) -> Any:
@@ -93,18 +97,20 @@ def test_queues_are_encrypted_patient_and_end_in_a_dead_letter_queue(lake: Lake)
     ]
 
 
-@pytest.mark.parametrize("who", FUNCTIONS)
-def test_function_has_its_role_size_and_settings_and_a_log_that_ends(lake: Lake, who: str) -> None:
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.who)
+def test_function_has_its_role_size_and_settings_and_a_log_that_ends(lake: Lake, function: Function) -> None:
+    who = function.who
     found = lake.client("lambda").get_function_configuration(FunctionName=lake.named(who))
-    size = lake.config.functions[who]
-    assert (found["Runtime"], found["Handler"]) == ("python3.11", f"{who}.handler")
+    size = lake.config.functions[function.kind]
+    assert (found["Runtime"], found["Handler"]) == ("python3.11", f"{function.kind}.handler")
     assert found["Role"].endswith(f":role/{lake.named(who)}")
     assert (found["MemorySize"], found["Timeout"]) == (size.memory_mb, size.timeout_seconds)
     assert found["EphemeralStorage"]["Size"] == size.storage_mb
     settings = {f"LAKE_{name.upper()}": value for name, value in vars(lake.settings).items()}
     assert settings.items() <= found["Environment"]["Variables"].items()
-    groups = lake.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{lake.named(who)}")["logGroups"]
-    assert [(g["retentionInDays"], g["kmsKeyId"]) for g in groups] == [
+    name = f"/aws/lambda/{lake.named(who)}"
+    groups = lake.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert [(g["retentionInDays"], g["kmsKeyId"]) for g in groups if g["logGroupName"] == name] == [
         (lake.config.log_retention_days, lake.outputs["DataKeyArn"])
     ]
 

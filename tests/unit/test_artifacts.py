@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from deploy.artifacts import build_artifacts
-from deploy.config import FUNCTIONS, ROOT
+from deploy.config import ROOT
+from deploy.functions import KINDS
 from lakehouse.errors import ContractError
 
 
@@ -53,7 +54,7 @@ def test_the_zips_hold_handlers_lakehouse_and_pipelines_and_nothing_else() -> No
     artifacts = build_artifacts()
     functions, modules = entries(artifacts.functions.data), entries(artifacts.glue_modules.data)
     assert functions == sorted(functions)
-    assert {f"{who}.py" for who in FUNCTIONS} == {name for name in functions if "/" not in name}
+    assert {f"{who}.py" for who in KINDS} == {name for name in functions if "/" not in name}
     assert {name.split("/")[0] for name in modules} == {"lakehouse", "pipelines"}
     assert set(modules) < set(functions)
     assert "pipelines/activity/pipeline.toml" in modules
@@ -68,7 +69,7 @@ def test_other_pipelines_take_the_place_of_the_checkouts(tmp_path: Path) -> None
     assert "pipelines/activity/pipeline.toml" not in names
 
 
-@pytest.mark.parametrize("who", FUNCTIONS)
+@pytest.mark.parametrize("who", KINDS)
 def test_handler_runs_from_the_zip_alone(tmp_path: Path, who: str) -> None:
     """Imported in a process that has the third-party packages and the zip, and nothing of the checkout."""
     package = tmp_path / "functions.zip"
