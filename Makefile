@@ -10,7 +10,7 @@ LAKE := $(VENV)/bin/lake
 ROWS ?= 1000000
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes --no-build-isolation --no-warn-script-location
 
-.PHONY: help setup setup-dev demo demo-all up down test check lint types format template bench lock clean
+.PHONY: help setup setup-dev demo demo-all up down test check lint types format template docs bench lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,7 @@ check: setup-dev  ## Lint, types, template: everything that needs no running lak
 	@$(PY) -m mypy
 	@$(PY) -m mypy glue  # apart: a handler and a job script may have the same name
 	@$(PY) -m deploy.check
+	@$(PY) -m scripts.document_pipelines --check
 
 lint: setup-dev  ## Only ruff
 	@$(PY) -m ruff check .
@@ -54,6 +55,9 @@ format: setup-dev  ## Format the code and sort its imports
 
 template: setup  ## Build deploy/template.json anew from pipelines/, iam/, kms/ and config/
 	@$(LAKE) template --write
+
+docs: setup  ## Write the tables of docs/pipelines/ anew from the contracts
+	@$(PY) -m scripts.document_pipelines
 
 bench: setup-dev  ## Compare the lake with Spark, DuckDB and Polars on the same 3 x 1,000,000 records (about 5 minutes)
 	@$(PY) -m bench --rows $(ROWS)
