@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from lakehouse.contract.columns import read_columns, read_key
+from lakehouse.contract.cross_checks import check_pipeline, check_together
 from lakehouse.contract.datasets import read_dataset
 from lakehouse.contract.fields import Fields
 from lakehouse.contract.model import Engine, GoldTable, Pipeline, Seed
@@ -51,7 +52,9 @@ def pipelines(folder: Traversable | None = None) -> dict[str, Pipeline]:
     """
     root = pipelines_folder() if folder is None else folder
     names = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and (entry / FILE).is_file())
-    return {name: load_pipeline(root / name) for name in names}
+    found = {name: load_pipeline(root / name) for name in names}
+    check_together(found)
+    return found
 
 
 def load_pipeline(folder: Traversable) -> Pipeline:
@@ -86,6 +89,7 @@ def load_pipeline(folder: Traversable) -> Pipeline:
     if not pipeline.datasets:
         fields.fail("datasets", "is missing, expected at least one table [datasets.<name>]")
     fields.done()
+    check_pipeline(fields, pipeline)
     return pipeline
 
 

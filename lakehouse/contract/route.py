@@ -1,9 +1,9 @@
 """Which slot a bronze object key belongs to. Pure: the key and the contracts in, a place or a refusal out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from lakehouse.contract.model import Dataset, Pipeline, Place, RefusedPlace
-from lakehouse.contract.patterns import path_regex, placeholders
+from lakehouse.contract.patterns import path_regex, placeholders, wrong_day
 from lakehouse.names import BRONZE, DEFAULT_BATCH, slot_id
 
 
@@ -11,6 +11,7 @@ def place_of(key: str, pipelines: Mapping[str, Pipeline]) -> Place | RefusedPlac
     """The place of a key (whole, not URL-encoded): the first dataset in the contract's order one of whose paths fits.
 
     The batch is the contract's `batch` filled from the path's placeholders; a path without them is batch `default`.
+    Placeholders of days (`{date}`, `{year}`, `{month}`, `{day}`) fit days of the calendar only.
     """
     head, _, below = key.partition("/")
     name, slash, rest = below.partition("/")
@@ -26,32 +27,37 @@ def place_of(key: str, pipelines: Mapping[str, Pipeline]) -> Place | RefusedPlac
         return RefusedPlace(key, "unknown_pipeline", message)
     for dataset in pipeline.datasets:
         for pattern in dataset.paths:
-            batch = _batch(dataset, pattern, rest)
-            if batch is not None:
-                return Place(name, dataset.name, batch, key, slot_id(name, dataset.name, batch, key))
-            batch = _marked_batch(dataset, pattern, rest)
-            if batch is not None:
-                return Place(name, dataset.name, batch, key, slot_id(name, dataset.name, batch, key), marker=True)
-    known = ", ".join(path for dataset in pipeline.datasets for path in dataset.paths)
-    return RefusedPlace(key, "unknown_place", f"Found key {key!r}, expected one of {known} below {BRONZE}/{name}/")
+            for form, marker in _forms(dataset, pattern):
+                match = path_regex(form).fullmatch(rest)
+                if match is not None and wrong_day(match.groupdict()) is None:
+                    batch = _batch(dataset, match.groupdict())
+                    return Place(name, dataset.name, batch, key, slot_id(name, dataset.name, batch, key), marker=marker)
+    return RefusedPlace(key, "unknown_place", _why(key, pipeline, rest))
 
 
-def _batch(dataset: Dataset, pattern: str, rest: str) -> str | None:
-    match = path_regex(pattern).fullmatch(rest)
-    return None if match is None else _named(dataset, match.groupdict())
+def _forms(dataset: Dataset, pattern: str) -> Iterator[tuple[str, bool]]:
+    """What a path pattern stands for: its files, and the marker object that lies where they lie."""
+    yield pattern, False
+    if dataset.marker is not None:
+        folder, slash, _ = pattern.rpartition("/")
+        yield folder + slash + dataset.marker, True
 
 
-def _marked_batch(dataset: Dataset, pattern: str, rest: str) -> str | None:
-    """The batch that a marker object closes: it lies where the pattern's files lie, under the marker's name."""
-    if dataset.marker is None:
-        return None
-    folder, slash, _ = pattern.rpartition("/")
-    match = path_regex(folder + slash + dataset.marker).fullmatch(rest)
-    return None if match is None else _named(dataset, match.groupdict())
-
-
-def _named(dataset: Dataset, values: Mapping[str, str]) -> str:
+def _batch(dataset: Dataset, values: Mapping[str, str]) -> str:
     wanted = placeholders(dataset.batch)
     if any(name not in values for name in wanted):
         return DEFAULT_BATCH
     return dataset.batch.format_map(values)
+
+
+def _why(key: str, pipeline: Pipeline, rest: str) -> str:
+    """Why a key fits no dataset: the day that it names is none, or it is like no path."""
+    paths = [(dataset, path) for dataset in pipeline.datasets for path in dataset.paths]
+    for dataset, pattern in paths:
+        for form, _ in _forms(dataset, pattern):
+            match = path_regex(form, days_as_written=False).fullmatch(rest)
+            problem = match and wrong_day(match.groupdict())
+            if problem:
+                return f"Found key {key!r} for {form} of dataset {dataset.name!r}: {problem}"
+    known = ", ".join(path for _, path in paths)
+    return f"Found key {key!r}, expected one of {known} below {BRONZE}/{pipeline.name}/"
