@@ -53,7 +53,7 @@ def read_snapshot(location: S3Path, caller: Caller, work: Path) -> Snapshot:
     _refuse_unsupported(table, folder)
     metadata = table.metadata()
     fields = json.loads(table.schema().to_json())["fields"]
-    columns = tuple(Column(field["name"].lower(), _hive_type(field["type"])) for field in fields)
+    columns = tuple(Column(field["name"].lower(), hive_type(field["type"])) for field in fields)
     keys = tuple(name.lower() for name in metadata.partition_columns)
     objects = {item.path.key: item for item in list_objects(folder, caller, hidden=True)}
     return Snapshot(table.version(), columns, keys, tuple(_files(table, work, folder, objects)))
@@ -86,12 +86,12 @@ def _refuse_unsupported(table: DeltaTable, folder: S3Path) -> None:
         raise not_supported(f"Delta reader feature {', '.join(used)} of {folder.url}")
 
 
-def _hive_type(kind: Any) -> str:
+def hive_type(kind: Any) -> str:
     """Hive's spelling of a type in Delta's schema JSON."""
     if isinstance(kind, str):
         return _HIVE_NAMES.get(kind, kind)
     if kind["type"] == "array":
-        return f"array<{_hive_type(kind['elementType'])}>"
+        return f"array<{hive_type(kind['elementType'])}>"
     if kind["type"] == "map":
-        return f"map<{_hive_type(kind['keyType'])},{_hive_type(kind['valueType'])}>"
-    return f"struct<{','.join(field['name'] + ':' + _hive_type(field['type']) for field in kind['fields'])}>"
+        return f"map<{hive_type(kind['keyType'])},{hive_type(kind['valueType'])}>"
+    return f"struct<{','.join(field['name'] + ':' + hive_type(field['type']) for field in kind['fields'])}>"
