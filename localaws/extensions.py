@@ -7,14 +7,21 @@ from localaws import (
     catalog,
     cloudformation,
     cloudformation_tables,
+    crawlers,
+    event_targets,
     glue_jobs,
+    lambda_async,
     lambdas,
+    mail,
     s3_events,
     saving,
     stepfunctions,
     transport,
     users,
 )
+from localaws.clock import Clock
+from localaws.clock import service as clock
+from localaws.metrics import record
 
 
 def install(endpoint_url: str, state_dir: Path) -> None:
@@ -24,7 +31,13 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     saving.install()
     s3_events.install()
     lambdas.install()
+    lambda_async.install()
+    event_targets.install()
+    mail.install(state_dir / "mail", endpoint_url)
+    record.install()
+    clock.install()
     glue_jobs.install(endpoint_url, state_dir / "jobs")
+    crawlers.install(endpoint_url)
     stepfunctions.install(endpoint_url)
     catalog.install()
     cloudformation.install()
@@ -40,12 +53,20 @@ def after_start(unclean_stop: bool) -> None:
     """
     saving.check_loaded()
     glue_jobs.close_lost_runs()
+    crawlers.close_lost_crawls()
     if unclean_stop:
         cloudformation.adopt_left_over_buckets()
 
 
+def start_clock() -> Clock:
+    """Begin to fire what goes by time."""
+    return clock.start()
+
+
 def shut_down() -> None:
     """End what the hooks started: first jobs, then workers."""
+    lambda_async.shut_down()
+    crawlers.end_all()
     glue_jobs.end_all()
     athena.shut_down()
     lambdas.end_all()

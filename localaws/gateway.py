@@ -4,7 +4,7 @@
 port wipe or reconfigure it without credentials, a web page in this machine's browser for one; lists all buckets to
 requests without credentials.
 *Here*: an object that would leave too little room is refused with 507 and one sentence; the two endpoints are closed;
-a request to `/` needs credentials.
+a request to `/` needs credentials. `/_lakegate/clock` is ours (localaws.clock.http).
 """
 
 import logging
@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from localaws.clock import Clock, http
 from localaws.state import free_bytes
 
 RESERVED_BYTES = 128 * 1024**2
@@ -29,16 +30,23 @@ Send: TypeAlias = Any
 class Gateway:
     """An ASGI application around ministack's."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], state_dir: Path) -> None:
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        state_dir: Path,
+        clock: Callable[[], Clock],
+    ) -> None:
         self._app = app
         self._state_dir = state_dir
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == http.PATH:
+            return await http.handle(scope, receive, send, self._clock)
         refusal = self._refusal(scope) if scope["type"] == "http" else None
         if refusal is None:
-            await self._app(scope, receive, send)
-        else:
-            await _answer(send, *refusal)
+            return await self._app(scope, receive, send)
+        return await _answer(send, *refusal)
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         """Status, code and message; None for a request that may go on."""

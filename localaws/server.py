@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from localaws import emulator
+from localaws.clock import Clock
 from localaws.errors import LocalAwsError, PortTakenError
 from localaws.state import StateDir
 from localaws.users import Keys, ensure_users
@@ -43,12 +44,20 @@ class EmbeddedAws:
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self._clock: Clock | None = None
         self.stopped_cleanly = False
         """After the end: all state was saved."""
 
     @property
     def endpoint_url(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def clock(self) -> Clock:
+        """The lake's time, which can be let pass quickly."""
+        if self._clock is None:
+            raise RuntimeError("The embedded AWS does not run")
+        return self._clock
 
     @property
     def unclean_stop(self) -> bool:
@@ -73,6 +82,7 @@ class EmbeddedAws:
                 raise self._why_not() from self._failure
             extensions.after_start(self.unclean_stop)
             self.keys = ensure_users(self.endpoint_url, self.region, self.state.path / "credentials")
+            self._clock = extensions.start_clock()
             undo.pop_all()
         return self
 
@@ -87,6 +97,8 @@ class EmbeddedAws:
             return
         from localaws.extensions import saved_cleanly, shut_down
 
+        if self._clock is not None:
+            self._clock.stop()
         shut_down()
         with contextlib.suppress(RuntimeError):  # the loop ended by itself
             self._loop.call_soon_threadsafe(self._stop.set)
@@ -134,7 +146,7 @@ class EmbeddedAws:
         config.loglevel = "WARNING"
         config.errorlog = None
         waiting = asyncio.create_task(self._announce())
-        await serve(Gateway(app, self.state.path), config, shutdown_trigger=self._stop.wait)
+        await serve(Gateway(app, self.state.path, lambda: self.clock), config, shutdown_trigger=self._stop.wait)
         await waiting
 
     async def _announce(self) -> None:

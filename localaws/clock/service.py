@@ -1,0 +1,20 @@
+"""The one clock of this process, wired to everything that goes by time."""
+
+from localaws.clock import rules, scheduler
+from localaws.clock.driver import Clock
+from localaws.metrics import record
+
+
+def install() -> None:
+    """Put our own functions in the place of ministack's."""
+    rules.install()
+    scheduler.install()
+
+
+def start() -> Clock:
+    """The clock, running, once all saved state is loaded."""
+    clock = Clock([rules.due, scheduler.due])
+    rules.follow(clock.now)
+    record.follow(clock.now)
+    clock.start()
+    return clock
