@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Generate = Callable[..., dict[str, Path]]
 SCHEDULED = "Scheduled Event"
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html"""
-WISHES = {"rows": int, "seed": int, "dirty": (int, float), "time": str}
+WISHES: dict[str, tuple[type, ...]] = {"rows": (int,), "seed": (int,), "dirty": (int, float), "time": (str,)}
 SEED_DIGITS = 8
 
 
