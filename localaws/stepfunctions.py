@@ -1,12 +1,14 @@
 """Step Functions tasks that run Glue jobs and Athena queries, with the state machine's role.
 
 *ministack*: `glue:startJobRun`, `athena:startQueryExecution` and `athena:getQueryResults` are 'not yet implemented';
-no task asks the state machine's role; a stopped execution is overwritten as FAILED by its own task's error and goes on
-retrying; the same name and input started twice while running is refused.
+`sns:publish` loses its attributes; no task asks the state machine's role; a stopped execution is overwritten as FAILED
+by its own task's error and goes on retrying; `MaxDelaySeconds` and `JitterStrategy` are ignored; the same name and
+input started twice while running is refused.
 *AWS*: such tasks call the service with the role's permissions; `.sync` waits, fails with States.TaskFailed and the run
 as JSON in Cause, and cancels the job or query when the execution is stopped or the task times out; StartExecution with
 the name and input of a running execution answers with that one.
-*Here*: as on AWS. The result's timestamps are epoch milliseconds, its errors `Glue.<Exception>`, `Athena.<Exception>`.
+*Here*: as on AWS; a retry waits 60 seconds at most. The result's timestamps are epoch milliseconds, its errors
+`Glue.<Exception>`, `Athena.<Exception>`, `SNS.<Exception>`. Tasks that wait for a token: localaws/task_tokens.py.
 Lambda and the other services that the emulator calls directly are checked against the role's policy beforehand.
 """
 
@@ -23,14 +25,19 @@ from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions as sfn
 
-from localaws import roles, task_permissions
+from localaws import roles, task_permissions, task_tokens
+from localaws.retries import with_delay
 
 Data = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 
 _POLL_SECONDS = 0.25
-_GENERAL_ERRORS = {"Glue": "AWSGlueException", "Athena": "AmazonAthenaException"}
-"""The name of a service's errors that its API does not model, throttling for one."""
+_ERRORS = {
+    "glue": ("Glue", "AWSGlueException"),
+    "athena": ("Athena", "AmazonAthenaException"),
+    "sns": ("SNS", "AmazonSNSException"),
+}
+"""How a service's errors begin, and the name of those that its API does not model, throttling for one."""
 
 _task: contextvars.ContextVar[Data | None] = contextvars.ContextVar("sfn_execution", default=None)
 _timed_out: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("sfn_timed_out", default=None)
@@ -47,10 +54,12 @@ def install(endpoint_url: str) -> None:
     sfn._start_execution, sfn._execute_task = start_execution, execute_task
     sfn._fail_execution, sfn._invoke_resource = fail_execution, invoke_resource
     sfn._invoke_resource_with_timeout, sfn._find_matching_retrier = invoke_with_timeout, find_retrier
+    task_tokens.install(invoke_resource, _over)
     sfn._SERVICE_DISPATCH.update(
         {
             "arn:aws:states:::glue:startJobRun": run_glue_job,
             "arn:aws:states:::athena:startQueryExecution": run_athena_query,
+            "arn:aws:states:::sns:publish": publish,
             "arn:aws:states:::athena:getQueryResults": lambda _, data: _call("athena", "get_query_results", data),
             "arn:aws:states:::athena:getQueryExecution": lambda _, data: _call("athena", "get_query_execution", data),
             "arn:aws:states:::athena:stopQueryExecution": lambda _, data: _call("athena", "stop_query_execution", data),
@@ -88,8 +97,11 @@ def fail_execution(execution: Data, error: str, cause: str) -> None:
 
 
 def find_retrier(retriers: list[Data], error: str, counts: dict[int, int]) -> Any:
-    """The matching Retry; none in an execution that is over."""
-    return (None, None) if _over() else _find_retrier(retriers, error, counts)
+    """The matching Retry with the time to wait before it; none in an execution that is over."""
+    if _over():
+        return None, None
+    retrier, index = _find_retrier(retriers, error, counts)
+    return (with_delay(retrier, counts.get(index, 0)) if retrier else None), index
 
 
 def invoke_with_timeout(resource: str, data: Any, timeout: float) -> Any:
@@ -153,6 +165,13 @@ def run_athena_query(resource: str, data: Data) -> Data:
     return _wait(look, cancel, failed=("FAILED", "CANCELLED"))
 
 
+def publish(_: str, data: Data) -> Data:
+    """`sns:publish`. A message that is no text is sent as JSON."""
+    message = data.get("Message", "")
+    text = message if isinstance(message, str) else json.dumps(message)
+    return _call("sns", "publish", {**data, "Message": text})
+
+
 def _wait(look: Callable[[], tuple[str, Data]], cancel: Callable[[], None], failed: tuple[str, ...]) -> Data:
     """Poll until the job has ended; cancel it when the execution is over or the task has timed out."""
     timed_out = _timed_out.get() or threading.Event()
@@ -181,23 +200,24 @@ def _call(service: str, operation: str, data: Data) -> Data:
     try:
         answer: Data = getattr(client, operation)(**data)
     except ClientError as error:
-        raise _translated(client, service.capitalize(), error) from error
+        raise _translated(client, service, error) from error
     answer.pop("ResponseMetadata", None)
     plain: Data = json.loads(json.dumps(answer, default=_epoch_milliseconds))
     return plain
 
 
 def _translated(client: Any, service: str, error: ClientError) -> Exception:
-    code = error.response["Error"]["Code"]
-    modelled = code in {shape.name for shape in client.meta.service_model.error_shapes}
+    """The error as Step Functions names it: as the service's Java client does."""
+    code, (begin, general) = error.response["Error"]["Code"], _ERRORS[service]
+    shapes = client.meta.service_model.error_shapes
+    names = {shape.metadata.get("error", {}).get("code", shape.name): shape.name for shape in shapes}
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     request = error.response["ResponseMetadata"].get("RequestId", "")
     cause = (
-        f"{error.response['Error']['Message']} (Service: AWS{service}; Status Code: {status}; Error Code: {code}; "
+        f"{error.response['Error']['Message']} (Service: AWS{begin}; Status Code: {status}; Error Code: {code}; "
         f"Request ID: {request}; Proxy: null)"
     )
-    failure: Exception = sfn._ExecutionError(f"{service}.{code if modelled else _GENERAL_ERRORS[service]}", cause)
-    return failure
+    return sfn._ExecutionError(f"{begin}.{names.get(code, general)}", cause)  # type: ignore[no-any-return]
 
 
 def _role_session(execution: Data) -> roles.RoleSession:
