@@ -8,11 +8,13 @@ from localaws import (
     cloudformation,
     cloudformation_tables,
     crawlers,
+    emulator,
     event_targets,
     glue_jobs,
     lambda_async,
     lambdas,
     mail,
+    redshift,
     s3_events,
     saving,
     stepfunctions,
@@ -43,6 +45,7 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     cloudformation.install()
     cloudformation_tables.install()
     athena.install()
+    redshift.install(endpoint_url, emulator.REGION, state_dir / "redshift")
 
 
 def after_start(unclean_stop: bool) -> None:
@@ -69,6 +72,7 @@ def shut_down() -> None:
     crawlers.end_all()
     glue_jobs.end_all()
     athena.shut_down()
+    redshift.shut_down()
     lambdas.end_all()
 
 
