@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +73,9 @@ def _seconds(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def emit(source: str, detail_type: str, detail: dict[str, Any]) -> None:
-    """Put an AWS service's event on the default bus of the current account and region."""
-    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": []}
+def emit(source: str, detail_type: str, detail: dict[str, Any], resources: Sequence[str] = ()) -> None:
+    """Put an AWS service's event on the default bus of the current account and region. `resources` are ARNs."""
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": list(resources)}
     status, _, body = eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
     answer = json.loads(body)
     if status >= 400 or answer.get("FailedEntryCount"):

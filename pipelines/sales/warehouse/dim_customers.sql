@@ -1,0 +1,12 @@
+-- Customers of the shop: one row per customer_id. Names and addresses are personal data.
+-- Ten rows that every sale is joined with: a copy on each node, in order of the join's key.
+create table if not exists dim_customers (
+    customer_id varchar(1024) not null,
+    first_name varchar(100) not null,
+    last_name varchar(100) not null,
+    email varchar(320) not null,
+    membership_level varchar(1024) not null,
+    primary key (customer_id)
+)
+diststyle all
+sortkey (customer_id)
