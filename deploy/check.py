@@ -1,20 +1,61 @@
-"""`python -m deploy.check`: the committed template is what its sources give, small enough, and without findings."""
+"""`python -m deploy.check`: the committed template is what its sources give, within limits, and without findings."""
 
+import json
+import re
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 from deploy.config import ROOT, load_configs
 from deploy.template import TEMPLATE_FILE, build_template
 
 LIMIT_BYTES = 1_000_000
-"""What CloudFormation takes from S3."""
+LIMIT_RESOURCES = 500
+LIMIT_PARAMETERS = LIMIT_OUTPUTS = 200
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html, template in S3."""
+
+LIMIT_POLICY_CHARACTERS = 10_240
+"""Of a role's inline policies together, without white space.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+LIMIT_DEFINITION_BYTES = 1_048_576
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+
+_FURTHER_REGIONS = {"eu-west-1"}
+"""Another region than us-east-1, which is special in several ways."""
+
+_NAME = re.compile(r"\$\{[^!}]*\}")
+_LONGEST_NAME = 20
+"""What stands for a placeholder takes this much, on the average: prefix 20, region 14, account 12, partition 6."""
 
 
 def findings(template: str) -> list[str]:
-    """cfn-lint's errors and warnings, a line each, for the regions of every environment."""
+    """cfn-lint's errors and warnings, a line each, for the regions of every environment and one more."""
     from cfnlint.api import lint  # a tool of the development environment: the lake itself runs without it
 
-    matches = lint(template, regions=sorted({config.region for config in load_configs()}))
+    matches = lint(template, regions=sorted({config.region for config in load_configs()} | _FURTHER_REGIONS))
     return [f"{match.rule.id} at {'/'.join(map(str, match.path or ()))}: {match.message}" for match in matches]
+
+
+def beyond_limits(template: str) -> Iterator[str]:
+    """A line for each of AWS's limits that the template does not keep."""
+    document = json.loads(template)
+    resources = document.get("Resources", {})
+    counted = (
+        ("bytes", len(template.encode()), LIMIT_BYTES),
+        ("resources", len(resources), LIMIT_RESOURCES),
+        ("parameters", len(document.get("Parameters", {})), LIMIT_PARAMETERS),
+        ("outputs", len(document.get("Outputs", {})), LIMIT_OUTPUTS),
+    )
+    for what, found, limit in counted:
+        if found > limit:
+            yield f"The template has {found} {what}; CloudFormation takes {limit}"
+    for name, resource in resources.items():
+        properties = resource["Properties"]
+        if resource["Type"] == "AWS::IAM::Role" and (size := _policy_size(properties)) > LIMIT_POLICY_CHARACTERS:
+            yield f"{name}: its policies have {size} characters; IAM takes {LIMIT_POLICY_CHARACTERS}"
+        if len(properties.get("DefinitionString", "").encode()) > LIMIT_DEFINITION_BYTES:
+            yield f"{name}: its definition has more than {LIMIT_DEFINITION_BYTES} bytes, which Step Functions takes"
 
 
 def problems(committed: str | None, built: str) -> list[str]:
@@ -23,9 +64,23 @@ def problems(committed: str | None, built: str) -> list[str]:
     if committed != built:
         name = TEMPLATE_FILE.relative_to(ROOT)
         found.append(f"{name} is stale: run `make template` (or `lake template --write`) and commit it")
-    if len(built.encode()) > LIMIT_BYTES:
-        found.append(f"The template has {len(built.encode())} bytes; CloudFormation takes {LIMIT_BYTES}")
-    return found + findings(built)
+    return [*found, *beyond_limits(built), *findings(built)]
+
+
+def _policy_size(role: dict[str, Any]) -> int:
+    """Characters of a role's inline policies once every placeholder is a name, at most."""
+    return sum(
+        len(json.dumps(_resolved(policy["PolicyDocument"]), separators=(",", ":"))) for policy in role["Policies"]
+    )
+
+
+def _resolved(value: Any) -> Any:
+    """A policy document with a text as long as the longest name in place of each function."""
+    if isinstance(value, dict):
+        if "Fn::Sub" in value:
+            return _NAME.sub(lambda match: "x" * _LONGEST_NAME, value["Fn::Sub"])
+        return {key: _resolved(inner) for key, inner in value.items()}
+    return [_resolved(inner) for inner in value] if isinstance(value, list) else value
 
 
 def main() -> int:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-_INLINE_LIMIT_BYTES = 51_200
+LIMIT_INLINE_BYTES = 51_200
+"""Of a template in a request. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 _NO_UPDATES = "No updates are to be performed"
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _LIMIT_SECONDS = 3600.0
@@ -68,15 +69,17 @@ def deploy_stack(
     for artifact in (*artifacts, body):
         upload(s3, bucket, artifact)
     values = _parameters(config, bucket, artifacts) | dict(parameters or {})
-    source = (
-        {"TemplateBody": template}
-        if len(body.data) <= _INLINE_LIMIT_BYTES
-        else {"TemplateURL": f"https://s3.{region}.amazonaws.com/{bucket}/{body.key}"}
-    )
-    outputs = _apply(client("cloudformation"), config.prefix, source, values)
+    outputs = _apply(client("cloudformation"), config.prefix, source_of(body, bucket, region), values)
     pipelines = load_pipelines(pipelines_dir or PIPELINES_DIR)
     _restore_gold(client, settings_of(outputs), pipelines.values())
     return outputs
+
+
+def source_of(template: Artifact, bucket: str, region: str) -> dict[str, str]:
+    """How CloudFormation gets a template: in the request if it is short enough, from its bucket otherwise."""
+    if len(template.data) <= LIMIT_INLINE_BYTES:
+        return {"TemplateBody": template.data.decode()}
+    return {"TemplateURL": f"https://s3.{region}.amazonaws.com/{bucket}/{template.key}"}
 
 
 def settings_of(outputs: Mapping[str, str]) -> Settings:

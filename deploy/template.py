@@ -13,6 +13,7 @@ from deploy.parts import (
     alarms,
     catalog,
     crawlers,
+    dashboard,
     functions,
     intake,
     names,
@@ -66,6 +67,7 @@ def _add_parts(template: Template, pipelines: Sequence[Pipeline], root: Path) ->
     warehouse.add(template, pipelines)
     notifications.add(template, pipelines)
     alarms.add(template, needed, pipelines)
+    dashboard.add(template, needed, pipelines)
 
 
 def _outputs(pipelines: Sequence[Pipeline]) -> dict[str, Any]:

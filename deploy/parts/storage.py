@@ -12,6 +12,9 @@ from deploy.policies import policy_document, tls_only
 _KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 """Data outlives its stack; only a stack that never came up takes its empty resources with it."""
 
+REQUEST_METRICS = "EntireBucket"
+"""S3 counts the bucket's requests under this name."""
+
 _ENCRYPTED_WITH = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
 
@@ -46,6 +49,7 @@ def _bucket() -> s3.Bucket:
             BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
         ),
         OwnershipControls=s3.OwnershipControls(Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
+        MetricsConfigurations=[s3.MetricsConfiguration(Id=REQUEST_METRICS)],
         LifecycleConfiguration=s3.LifecycleConfiguration(Rules=_lifecycle()),
         NotificationConfiguration=s3.NotificationConfiguration(
             EventBridgeConfiguration=s3.EventBridgeConfiguration(EventBridgeEnabled=True)

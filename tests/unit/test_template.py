@@ -1,35 +1,22 @@
 """The template: committed as built, without findings, and safe in what it grants."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from template_world import BUILT, FUNCTIONS, PIPELINES, RESOURCES, ROLES, TEMPLATE, of_type
 
-from deploy import check
-from deploy.config import PIPELINES_DIR, ROOT, ConfigError, load_config, load_configs
-from deploy.functions import needed_functions
+from deploy import check, stack
+from deploy.artifacts import Artifact
+from deploy.config import ROOT, ConfigError, load_config, load_configs
 from deploy.parts.catalog import hive_type
 from deploy.parts.names import logical_id
-from deploy.parts.roles import needed_roles
 from deploy.policies import policy_document
 from deploy.template import TEMPLATE_FILE, build_template
-from lakehouse.contract.load import pipelines
 from lakehouse.errors import ContractError
-
-PIPELINES = tuple(pipelines().values())
-FUNCTIONS = tuple(function.who for function in needed_functions(PIPELINES))
-ROLES = {role.who: role for role in needed_roles(PIPELINES)}
-BUILT = build_template()
-TEMPLATE: dict[str, Any] = json.loads(BUILT)
-RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
-
-
-def of_type(kind: str, resources: dict[str, Any] = RESOURCES) -> dict[str, Any]:
-    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
 
 
 def statements(value: Any) -> Iterator[dict[str, Any]]:
@@ -60,6 +47,30 @@ def test_check_finds_a_stale_a_large_and_a_wrong_template(monkeypatch: pytest.Mo
     assert "make template" in found[0]
     assert "CloudFormation takes 1000" in found[1]
     assert any("GateFunction/Properties/MemorySize" in line for line in found[2:])
+
+
+def test_check_finds_what_is_beyond_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(check.beyond_limits(BUILT)) == []
+    for limit in ("RESOURCES", "PARAMETERS", "OUTPUTS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(check, f"LIMIT_{limit}", 2)
+            (line,) = check.beyond_limits(BUILT)
+            assert line.endswith(f" {limit.lower()}; CloudFormation takes 2")
+    monkeypatch.setattr(check, "LIMIT_POLICY_CHARACTERS", 700)
+    assert any(line.startswith("GateRole: its policies have") for line in check.beyond_limits(BUILT))
+
+
+def test_limits_are_awss() -> None:
+    assert (check.LIMIT_BYTES, check.LIMIT_RESOURCES, stack.LIMIT_INLINE_BYTES) == (1_000_000, 500, 51_200)
+
+
+def test_a_template_that_is_too_long_for_a_request_goes_by_its_place_in_s3() -> None:
+    long = Artifact("template.json", b"x" * (stack.LIMIT_INLINE_BYTES + 1))
+    assert stack.source_of(long, "b", "eu-west-1") == {
+        "TemplateURL": f"https://s3.eu-west-1.amazonaws.com/b/{long.key}"
+    }
+    assert stack.source_of(Artifact("template.json", b"{}"), "b", "eu-west-1") == {"TemplateBody": "{}"}
+    assert len(BUILT.encode()) > stack.LIMIT_INLINE_BYTES, "the template goes by S3"
 
 
 def test_the_same_sources_give_the_same_text_whichever_environment_asks() -> None:
@@ -142,7 +153,7 @@ def test_everything_that_holds_data_is_encrypted_with_the_data_key_and_kept() ->
 
 def test_every_function_has_a_role_of_its_own_and_its_log_group_first() -> None:
     functions = of_type("AWS::Lambda::Function")
-    assert set(functions) == {logical_id(who, "function") for who in FUNCTIONS}
+    assert set(functions) == {logical_id(one.who, "function") for one in FUNCTIONS}
     roles = [json.dumps(function["Role"]) for function in functions.values()]
     assert len(set(roles)) == len(roles)
     for name in functions:
@@ -151,7 +162,7 @@ def test_every_function_has_a_role_of_its_own_and_its_log_group_first() -> None:
 
 def test_layers_are_for_aws_alone() -> None:
     layers = [f["Layers"] for f in of_type("AWS::Lambda::Function").values() if "Layers" in f]
-    assert len(layers) == len([who for who in FUNCTIONS if who not in ("publish", "failed", "crawl", "crawled")])
+    assert len(layers) == len([one for one in FUNCTIONS if one.kind not in ("publish", "failed", "crawl", "crawled")])
     assert all(layer["Fn::If"][0] == "IsAws" and layer["Fn::If"][2] == {"Ref": "AWS::NoValue"} for layer in layers)
 
 
@@ -163,7 +174,7 @@ def test_role_policy_comes_from_its_file_with_every_placeholder_resolved(who: st
         s["Sid"] for s in json.loads((ROOT / "iam" / f"{ROLES[who].document}.json").read_text())["Statement"]
     ]
     assert "${Pipeline}" not in json.dumps(policy)
-    if who in FUNCTIONS:
+    if who in {one.who for one in FUNCTIONS}:
         own_log = f"log-group:/aws/lambda/${{Prefix}}-{who}:"
         assert own_log in json.dumps(policy), f"iam/{who}.json must let the function write its log: {own_log}*"
 
@@ -199,7 +210,7 @@ def test_a_wrong_policy_document_is_named(tmp_path: Path, text: str | None, comp
 
 def test_tables_have_the_contracts_columns_types_and_comments() -> None:
     tables = {table["TableInput"]["Name"]: table["TableInput"] for table in of_type("AWS::Glue::Table").values()}
-    for pipeline in pipelines().values():
+    for pipeline in PIPELINES:
         for dataset in pipeline.datasets:
             silver = tables[f"{pipeline.name}_{dataset.name}"]
             assert silver["Parameters"]["table_type"] == "DELTA"
@@ -223,38 +234,6 @@ def test_hive_type(contract: str, hive: str) -> None:
 def test_hive_type_refuses_what_the_catalog_does_not_know() -> None:
     with pytest.raises(ContractError, match="'uuid'"):
         hive_type("uuid")
-
-
-def test_a_pipeline_more_is_a_folder_more_and_touches_nothing_of_the_others(tmp_path: Path) -> None:
-    folder = tmp_path / "pipelines"
-    shutil.copytree(PIPELINES_DIR, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(folder / "activity", folder / "sixth")
-    contract = folder / "sixth" / "pipeline.toml"
-    text = contract.read_text().replace('name = "activity"', 'name = "sixth"', 1)
-    contract.write_text(text.replace("[gold.user_activity]", "[gold.sixth_activity]"))
-    with_sixth = json.loads(build_template(pipelines_dir=folder))["Resources"]
-    assert {
-        "SixthWorkflow",
-        "SixthGoldJob",
-        "SixthUsersSilverTable",
-        "SixthSixthActivityGoldTable",
-        "SixthFailedAlarm",
-    } <= with_sixth.keys()
-    changed = {name for name in RESOURCES if with_sixth[name] != RESOURCES[name]}
-    assert changed <= {"GateRole", "WorkflowRole"}, "only roles that name every pipeline may change"
-
-
-def test_a_pipelines_own_workflow_takes_the_place_of_the_default(tmp_path: Path) -> None:
-    folder = tmp_path / "pipelines"
-    shutil.copytree(PIPELINES_DIR, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    own = folder / "activity" / "workflow.asl.json"
-    own.write_text('{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "${GoldFunctionArn}", "End": true}}}')
-    machine = json.loads(build_template(pipelines_dir=folder))["Resources"]["ActivityWorkflow"]["Properties"]
-    assert json.loads(machine["DefinitionString"]) == json.loads(own.read_text())
-    assert machine["DefinitionSubstitutions"] == {"GoldFunctionArn": {"Fn::GetAtt": ["GoldFunction", "Arn"]}}
-    own.write_text(own.read_text().replace("GoldFunctionArn", "NoSuchThing"))
-    with pytest.raises(ContractError, match=r"unknown placeholder \['NoSuchThing'\]"):
-        build_template(pipelines_dir=folder)
 
 
 @pytest.mark.parametrize(
