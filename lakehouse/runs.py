@@ -2,7 +2,8 @@
 
 started → committed → gold_written → published, or superseded where a newer run stands for the batch. A run that
 failed may go on from where it failed, so `failed` gives way to the next step; `published` and `superseded` are final:
-whatever is recorded after them changes nothing and answers None. A failed run keeps the times of the steps it did.
+whatever is recorded after them changes nothing and answers None, but for the error of a step after the publishing.
+A failed run keeps the times of the steps it did.
 """
 
 import json
@@ -69,6 +70,14 @@ def failed(ledger: Ledger, pipeline: str, batch: str, run_id: str, error: str) -
     return _record(ledger, pipeline, batch, run_id, {"status": "failed", "error": error})
 
 
+def failed_afterwards(ledger: Ledger, pipeline: str, batch: str, run_id: str, error: str) -> RunRecord | None:
+    """Readers see the run's gold, but a later step of its workflow failed: it stays `published`, with the error.
+
+    None when nobody sees its gold: whatever it did after that is of no account.
+    """
+    return ledger.update_run(pipeline, batch, run_id, {"error": error}, {}, unless_status=("superseded",))
+
+
 @dataclass(frozen=True)
 class RunFailure:
     """Why a run's execution failed, as its workflow says."""
@@ -100,20 +109,26 @@ def failure_of(event: Mapping[str, Any]) -> RunFailure:
 
 
 def record_failure(failure: RunFailure, ledger: Ledger, sns: "SNSClient", topic_arn: str) -> dict[str, object]:
-    """Record a failed run and tell people. A run that had reached its end all the same is left alone."""
+    """Record a failed run and tell people. A run whose gold is superseded is left alone."""
     fields = {"pipeline": failure.pipeline, "batch": failure.batch, "run_id": failure.run_id}
-    run = failed(ledger, **fields, error=f"{failure.error}: {failure.said}"[:LEDGER_CHARACTERS])
-    log("run_failed" if run else "run_failed_after_its_end", **fields, error=failure.error)
+    error = f"{failure.error}: {failure.said}"[:LEDGER_CHARACTERS]
+    run = failed(ledger, **fields, error=error) or failed_afterwards(ledger, **fields, error=error)
+    log("run_failed" if run else "superseded_run_failed", **fields, error=failure.error)
     if run is not None:
-        send(sns, topic_arn, about_failure(failure))
+        send(sns, topic_arn, about_failure(failure, published=run.status == "published"))
     return {**fields, "recorded": run is not None}
 
 
-def about_failure(failure: RunFailure) -> Notification:
-    """What to tell of a failed run. What the task said stays in the ledger: it may quote data."""
+def about_failure(failure: RunFailure, published: bool = False) -> Notification:
+    """What to tell of a failed run. What the task said stays in the ledger: it may quote data.
+
+    Args:
+        published: readers see its gold already, and a later step failed.
+    """
+    seen = "is this run's; a later step failed" if published else "is as it was before"
     text = (
         f"The run {failure.run_id} of {failure.pipeline}, batch {failure.batch}, failed: {failure.error}.\n"
-        f"What readers see of {failure.pipeline} is as it was before. What went wrong: lake runs {failure.pipeline}\n"
+        f"What readers see of {failure.pipeline} {seen}. What went wrong: lake runs {failure.pipeline}\n"
     )
     return Notification(
         id=names.digest("notification", failure.run_id, failure.error, failure.said),

@@ -40,3 +40,9 @@ def test_the_message_names_run_and_error_but_quotes_nothing() -> None:
     assert "States.TaskFailed (ValueError)" in letter.subject
     assert "anna" not in f"{letter.subject}{letter.text}{letter.details}"
     assert letter.id == about_failure(failure).id
+
+
+def test_a_failure_after_the_publishing_says_what_readers_see() -> None:
+    failure = RunFailure("activity", "b1", "activity-b1-00", "CrawlerFailed", "no such place")
+    assert "is as it was before" in about_failure(failure).text
+    assert "is this run's; a later step failed" in about_failure(failure, published=True).text
