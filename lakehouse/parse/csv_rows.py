@@ -57,12 +57,13 @@ def read_header(record: bytes, layout: Layout) -> Header:
     except RecordRefusedError as error:
         raise FileRefusedError(Reason.HEADER_BROKEN, found=error.message) from error
     expected = ", ".join(layout.names)
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if twice:
-        raise FileRefusedError(Reason.HEADER_DUPLICATE_COLUMNS, found=", ".join(map(shown, twice)))
+    # First of all, as it is what a file without a header lacks, whatever its first row holds.
     missing = [field.name for field in layout.fields if field.column.required and field.name not in names]
     if missing:
         raise FileRefusedError(Reason.HEADER_MISSING_COLUMNS, found=", ".join(missing), expected=expected)
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise FileRefusedError(Reason.HEADER_DUPLICATE_COLUMNS, found=", ".join(map(shown, twice)))
     unknown = [name for name in names if name not in layout.names]
     if unknown and layout.dataset.unknown_columns == "refuse":
         raise FileRefusedError(Reason.HEADER_UNKNOWN_COLUMNS, found=", ".join(map(shown, unknown)), expected=expected)
