@@ -7,7 +7,7 @@ from troposphere import GetAtt, Ref, Template, cloudwatch, events
 
 from deploy.functions import Function
 from deploy.parts.functions import function_id
-from deploy.parts.names import GATE_QUEUE, TOPIC, logical_id, named
+from deploy.parts.names import GATE_QUEUE, TOPIC, logical_id, named, suffix_of
 from deploy.parts.queues import DEAD_LETTERS
 from deploy.parts.workflows import job_id, machine_id
 from lakehouse.contract.model import Pipeline
@@ -34,10 +34,12 @@ def add(template: Template, functions: Sequence[Function], pipelines: Sequence[P
             name = f"{pipeline.name}-{what.removeprefix('was ').replace(' ', '-')}"
             _add(template, name, f"A run of {pipeline.name} {what}", ("AWS/States", metric), dimensions)
     _add_queues(template)
-    for title in [title for title, resource in template.resources.items() if isinstance(resource, events.Rule)]:
-        name = f"{title.removesuffix('Rule')}-undelivered"
-        about = f"EventBridge could not deliver what the rule {title} is for"
-        _add(template, name, about, ("AWS/Events", "FailedInvocations"), {"RuleName": Ref(title)})
+    rules = {title: one for title, one in template.resources.items() if isinstance(one, events.Rule)}
+    for title, rule in rules.items():
+        name = suffix_of(rule.Name)
+        about = f"EventBridge could not deliver what the rule {name} is for"
+        undelivered = ("AWS/Events", "FailedInvocations")
+        _add(template, f"{name}-undelivered", about, undelivered, {"RuleName": Ref(title)})
 
 
 def job_dimensions(pipeline: Pipeline) -> dict[str, Any]:

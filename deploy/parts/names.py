@@ -27,6 +27,12 @@ def named(suffix: str) -> Any:
     return Sub(f"${{Prefix}}-{suffix}")
 
 
+def suffix_of(name: Any) -> str:
+    """What follows the prefix in a name that `named` made."""
+    text: str = name.to_dict()["Fn::Sub"]
+    return text.removeprefix("${Prefix}-")
+
+
 def arn(service: str, resource: str) -> Any:
     """ARN of something in this account and region. `resource` may hold `${Prefix}`."""
     return Sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")

@@ -175,11 +175,67 @@ def test_athena_results_lie_in_the_lake_encrypted_whatever_the_client_asks(lake:
 
 
 def test_alarms_tell_the_topic(lake: Lake) -> None:
-    alarms = lake.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{lake.config.prefix}-")["MetricAlarms"]
+    pages = lake.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=lake.named(""))
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
     names = {alarm["AlarmName"].removeprefix(f"{lake.config.prefix}-") for alarm in alarms}
-    expected = {f"{who}-errors" for who in FUNCTIONS}
-    assert expected | {"gate-dlq", "events-dlq", "activity-failed", "activity-timed-out"} == names
+    of_functions = {f"{function.who}-{what}" for function in FUNCTIONS for what in ("errors", "throttles")}
+    of_runs = {f"{name}-{how}" for name in pipelines() for how in ("failed", "timed-out", "aborted", "gold-job")}
+    of_queues = {"gate-dlq", "events-dlq", "functions-dlq", "gate-queue-age"}
+    rules = lake.client("events").list_rules(NamePrefix=f"{lake.config.prefix}-")["Rules"]
+    of_rules = {f"{rule['Name'].removeprefix(f'{lake.config.prefix}-')}-undelivered" for rule in rules}
+    assert names == of_functions | of_runs | of_queues | of_rules
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(lake.settings.topic_arn,)}
+
+
+def test_dashboard_is_json_that_names_what_there_is(lake: Lake) -> None:
+    found = lake.client("cloudwatch").get_dashboard(DashboardName=lake.config.prefix)["DashboardBody"]
+    assert "${" not in found
+    lines = [line for widget in json.loads(found)["widgets"] for line in widget["properties"]["metrics"]]
+    functions = {line[3] for line in lines if line[0] == "AWS/Lambda"}
+    assert functions == {lake.named(function.who) for function in FUNCTIONS}
+    machines = {line[3] for line in lines if line[0] == "AWS/States"}
+    assert machines == {lake.settings.state_machine_arn_prefix + name for name in pipelines()}
+    assert {line[3] for line in lines if line[0] == "AWS/SQS"} == {
+        lake.named(name) for name in ("gate", "gate-dlq", "events-dlq", "functions-dlq")
+    }
+    assert {line[3] for line in lines if line[0] == "AWS/S3"} == {lake.bucket}
+
+
+def test_schedules_of_generators_are_off_on_one_machine_and_the_compaction_is_on(lake: Lake) -> None:
+    rules = {rule["Name"]: rule for rule in lake.client("events").list_rules(NamePrefix="lakegate-")["Rules"]}
+    for name, pipeline in pipelines().items():
+        if pipeline.generator and pipeline.generator.schedule:
+            rule = rules[lake.named(f"{name}-generate")]
+            assert (rule["ScheduleExpression"], rule["State"]) == (pipeline.generator.schedule, "DISABLED")
+    compact = rules[lake.named("compact")]
+    assert (compact["ScheduleExpression"], compact["State"]) == ("cron(0 3 * * ? *)", "ENABLED")
+
+
+def test_crawlers_are_there_with_their_role_and_schedule(lake: Lake) -> None:
+    found = {crawler["Name"]: crawler for crawler in lake.client("glue").get_crawlers()["Crawlers"]}
+    wanted = {
+        lake.named(f"{name}-{one.name}"): one for name, pipeline in pipelines().items() for one in pipeline.crawlers
+    }
+    assert wanted.keys() <= found.keys()
+    for name, crawler in wanted.items():
+        assert found[name]["Role"].endswith(lake.named("crawler"))
+        assert found[name].get("Schedule", {}).get("ScheduleExpression") == crawler.schedule
+
+
+def test_an_event_that_a_function_could_not_handle_is_kept_with_the_error(lake: Lake) -> None:
+    lake.client("lambda").invoke(
+        FunctionName=lake.named("carts-generate"), InvocationType="Event", Payload=b'{"rows": "many"}'
+    )
+    url = lake.outputs["FunctionsDeadLettersUrl"]
+
+    def kept() -> list[dict[str, Any]]:
+        found = lake.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in found]
+
+    (message,) = eventually(kept, seconds=60)
+    assert message["requestPayload"] == {"rows": "many"}
+    assert lake.named("carts-generate") in message["requestContext"]["functionArn"].split(":")
+    assert message["responsePayload"]["errorType"] == "EventError"
 
 
 def test_people_hear_of_a_failed_job_of_the_lake_and_of_no_other(lake: Lake) -> None:
