@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from lakehouse import runs
 from lakehouse.aws import client
 from lakehouse.contract.load import pipelines
+from lakehouse.engines.former import former_files
 from lakehouse.engines.spark_run import run_spark
 from lakehouse.ledger.store import Ledger
 
@@ -32,9 +33,11 @@ def main() -> None:
         job.init(options["JOB_NAME"], options)
     pipeline, run_id = pipelines()[options["pipeline"]], options["run_id"]
     versions, slots = json.loads(options["versions"]), json.loads(options["slots"])
-    gold = run_spark(spark, pipeline, run_id, versions, slots, f"s3://{options['lake_bucket']}")
-    ledger = Ledger(client("dynamodb"), options["lake_ledger_table"])
-    runs.gold_written(ledger, pipeline.name, options["batch"], run_id, gold)
+    ledger, batch = Ledger(client("dynamodb"), options["lake_ledger_table"]), options["batch"]
+    former = former_files(ledger, pipeline.name, batch)
+    root = f"s3://{options['lake_bucket']}"
+    gold = run_spark(spark, pipeline, batch, run_id, versions, slots, former, root)
+    runs.gold_written(ledger, pipeline.name, batch, run_id, gold)
     if job:
         job.commit()
 

@@ -8,7 +8,9 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_glue.client import GlueClient
+    from mypy_boto3_redshift_data.client import RedshiftDataAPIServiceClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_stepfunctions.client import SFNClient
@@ -25,7 +27,11 @@ CONFIG = Config(
 @overload
 def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
 @overload
+def client(service: Literal["events"]) -> "EventBridgeClient": ...
+@overload
 def client(service: Literal["glue"]) -> "GlueClient": ...
+@overload
+def client(service: Literal["redshift-data"]) -> "RedshiftDataAPIServiceClient": ...
 @overload
 def client(service: Literal["s3"]) -> "S3Client": ...
 @overload

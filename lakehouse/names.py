@@ -8,7 +8,8 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-BRONZE, SILVER, GOLD, QUARANTINE = "bronze", "silver", "gold", "quarantine"
+BRONZE, SILVER, GOLD, QUARANTINE, EXPORTS = "bronze", "silver", "gold", "quarantine", "exports"
+_ESCAPED_IN_FOLDERS = re.compile(r"""[\x00-\x1f"#%'*/:=?\\\x7f{\[\]^]""")
 DEFAULT_BATCH = "default"
 UNKNOWN = "_unknown"
 """Pipeline and dataset, in the ledger and in quarantine, of a file that fits no contract."""
@@ -67,6 +68,26 @@ def quarantine_prefix(pipeline: str, dataset: str, file: str) -> str:
 def gold_run_prefix(pipeline: str, table: str, run: str, attempt: str) -> str:
     """Key prefix of one attempt's gold files. Immutable once written; the catalog points at one of them."""
     return f"{GOLD}/{pipeline}/{table}/run={run}/{attempt}/"
+
+
+def gold_root_prefix(pipeline: str, table: str) -> str:
+    """Key prefix that a partitioned table's catalog entry names. Nothing is ever written there: partitions lie where
+    each of them says."""
+    return f"{GOLD}/{pipeline}/{table}/root/"
+
+
+def partition_folder(column: str, value: str) -> str:
+    """A partition's folder in a run's folder, with its trailing slash, as Hive and Spark write it.
+
+    https://github.com/apache/spark/blob/v3.5.6/sql/catalyst/src/main/scala/org/apache/spark/sql/catalyst/catalog/ExternalCatalogUtils.scala
+    """
+    escaped = "".join(f"%{ord(char):02X}" if _ESCAPED_IN_FOLDERS.match(char) else char for char in value)
+    return f"{column}={escaped}/"
+
+
+def export_prefix(pipeline: str, table: str, run: str, attempt: str) -> str:
+    """Key prefix of one attempt's CSV file. Immutable once written, as its gold is."""
+    return f"{EXPORTS}/{pipeline}/{table}/run={run}/{attempt}/"
 
 
 def silver_table(pipeline: str, dataset: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from lakehouse.contract.model import Pipeline
+from lakehouse.contract.model import GoldTable, Pipeline
 from lakehouse.errors import ContractError
 
 ChosenEngine = Literal["spark", "duckdb"]
@@ -66,6 +66,16 @@ class RunPlan:
     def as_event(self) -> dict[str, Any]:
         """The plan as JSON values."""
         return {**asdict(self), "versions": dict(self.versions), "slots": dict(self.slots)}
+
+
+def first_tables(pipeline: Pipeline) -> tuple[GoldTable, ...]:
+    """The gold tables that follow no other: the run's workflow publishes them."""
+    return tuple(table for table in pipeline.gold if table.after is None)
+
+
+def following_tables(pipeline: Pipeline, table: str) -> tuple[GoldTable, ...]:
+    """The gold tables that are made once `table` is published."""
+    return tuple(found for found in pipeline.gold if found.after == table)
 
 
 def choose_engine(pipeline: Pipeline, manifest_bytes: int, override: str = "") -> ChosenEngine:

@@ -1,4 +1,4 @@
-"""Last step of a run: readers see its gold, unless they see newer gold already; people are told."""
+"""Last step of a run: readers see its gold, unless they see newer gold already; programs and people are told."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from lakehouse.aws import client
 from lakehouse.contract.load import pipelines
 from lakehouse.ledger.store import Ledger
 from lakehouse.plan import RunPlan
+from lakehouse.publish.announce import announce
 from lakehouse.publish.catalog import Catalog
 from lakehouse.publish.run import finish_run
 from lakehouse.settings import Settings
@@ -21,6 +22,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         plan,
         Catalog(client("glue"), settings.gold_database),
         Ledger(client("dynamodb"), settings.ledger_table),
+        lambda published: announce(client("events"), settings.event_source, published),
         lambda message: notify.send(client("sns"), settings.topic_arn, message),
     )
     return {"pipeline": plan.pipeline, "batch": plan.batch, "run_id": plan.run_id, "outcome": outcome}

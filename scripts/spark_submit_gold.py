@@ -22,6 +22,7 @@ from lakehouse.contract.load import pipelines
 from lakehouse.contract.model import Pipeline
 from lakehouse.ledger.store import Ledger
 from lakehouse.plan import RunPlan
+from lakehouse.publish.announce import announce
 from lakehouse.publish.catalog import Catalog
 from lakehouse.publish.run import finish_run
 from lakehouse.settings import Settings
@@ -48,6 +49,7 @@ def main() -> None:
         plan,
         Catalog(client("glue"), settings.gold_database),
         ledger,
+        lambda published: announce(client("events"), settings.event_source, published),
         lambda message: notify.send(client("sns"), settings.topic_arn, message),
     )
     print(f"{plan.run_id}: {outcome}, from silver versions {json.dumps(dict(plan.versions))}")

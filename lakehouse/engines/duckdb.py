@@ -4,7 +4,7 @@ DuckDB's S3 and Delta extensions would have to be downloaded at run time. So the
 listed by delta-rs, fetched to local disk and read as plain Parquet.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,13 @@ import duckdb
 
 from lakehouse.contract.model import Dataset, GoldTable, Pipeline
 from lakehouse.contract.types import column_type
+from lakehouse.engines.csv_export import csv_name, rows_sql, write_csv
 from lakehouse.engines.current import current_rows
 from lakehouse.engines.dialect import to_duckdb
 from lakehouse.engines.gold_sql import gold_sql
+from lakehouse.engines.partitions import check_values, of_batches, partition_column, sharing_batches
 from lakehouse.engines.result import Figures, check_columns, check_figures, figures_of, figures_sql
+from lakehouse.engines.seeds import seed_rows
 from lakehouse.silver.columns import BATCH, LINE, ORIGIN, SLOT
 from lakehouse.silver.slots import SlotFile, slot_count
 from lakehouse.silver.table import SilverStore, active_files, open_table
@@ -59,18 +62,60 @@ def register_silver(
     store: SilverStore,
     versions: Mapping[str, int],
     fetch: Fetch,
-) -> None:
-    """Make each dataset's current rows at its pinned version a view of the dataset's name.
+) -> dict[str, int]:
+    """Make each dataset's current rows at its pinned version, and each seed, a relation of its name.
+
+    Returns:
+        Slots by dataset at these versions, for `show_current`.
 
     Raises:
         SilverError: a table does not exist.
+        ContractError: a seed's file is wrong.
     """
+    slots = {}
     for dataset in pipeline.datasets:
         files = active_files(open_table(store, dataset, versions[dataset.name]))
-        silver = f"_silver_{dataset.name}"
-        _register_files(connection, dataset, silver, list(zip(files, fetch(dataset, files), strict=True)))
-        current = to_duckdb(current_rows(dataset, silver, slots=slot_count(files)), f"current rows of {dataset.name}")
-        connection.execute(f'create view "{dataset.name}" as {current}')
+        _register_files(connection, dataset, _silver(dataset), list(zip(files, fetch(dataset, files), strict=True)))
+        slots[dataset.name] = slot_count(files)
+    show_current(connection, pipeline, slots)
+    for seed in pipeline.seeds:
+        rows = to_duckdb(seed_rows(seed), f"seeds/{seed.name}.csv of pipeline {pipeline.name}")
+        connection.execute(f'create table "{seed.name}" as {rows}')
+    return slots
+
+
+def show_current(
+    connection: duckdb.DuckDBPyConnection,
+    pipeline: Pipeline,
+    slots: Mapping[str, int],
+    batches: Collection[str] | None = None,
+) -> None:
+    """Let each dataset's view show its current rows: all, or those of some batches for a partitioned table's SELECT."""
+    for dataset in pipeline.datasets:
+        current = current_rows(dataset, _silver(dataset), slots[dataset.name])
+        shown = current if batches is None else of_batches(current, batches)
+        select = to_duckdb(shown, f"current rows of {dataset.name}")
+        connection.execute(f'create or replace view "{dataset.name}" as {select}')
+
+
+def touched_batches(
+    connection: duckdb.DuckDBPyConnection,
+    pipeline: Pipeline,
+    batch: str,
+    former: Mapping[str, Sequence[SlotFile]],
+    fetch: Fetch,
+) -> frozenset[str]:
+    """The batches whose partitions a run of `batch` makes again; `former`: files that it holds no more, by dataset."""
+    touched = {batch}
+    for dataset in pipeline.datasets:
+        files, relation = former.get(dataset.name, ()), f"_former_{dataset.name}"
+        if files and dataset.key:
+            _register_files(connection, dataset, relation, list(zip(files, fetch(dataset, files), strict=True)))
+        sharing = sharing_batches(dataset, _silver(dataset), batch, relation if files else None)
+        if sharing:
+            select = to_duckdb(sharing, f"batches that share keys of {dataset.name}")
+            touched.update(str(name) for (name,) in connection.execute(select).fetchall())
+    return frozenset(touched)
 
 
 def write_gold(
@@ -93,6 +138,57 @@ def write_gold(
     figures = figures_of(table, row or ())
     check_figures(table, figures)
     return file, figures
+
+
+def write_partitions(
+    connection: duckdb.DuckDBPyConnection,
+    pipeline: Pipeline,
+    table: GoldTable,
+    folder: Path,
+    batches: Collection[str],
+) -> tuple[dict[str, tuple[Path, int]], Figures]:
+    """Make the partitions of some batches, whose current rows alone must be shown: a file each, without the column.
+
+    Returns:
+        By value the file and its rows (no file lies there when it has none), and what was counted over all of them.
+
+    Raises:
+        EngineError: as `write_gold`, or a row lies in another partition.
+        duckdb.Error: the SQL is broken.
+    """
+    column = f'"{partition_column(table)}"'
+    whole, figures = write_gold(connection, pipeline, table, folder)
+    counted = connection.execute(f"select {column}::varchar, count(*) from _result group by {column}").fetchall()
+    rows = {value: int(count) for value, count in counted}
+    check_values(table, list(rows), batches)
+    made = {}
+    for place, value in enumerate(sorted(batches)):
+        file = folder / str(place) / PART
+        if value in rows:
+            file.parent.mkdir()
+            select = f"select * exclude ({column}) from _result where {column}::varchar = {_text(value)}"
+            connection.execute(f"copy ({select}) to {_text(file)} (format parquet, compression zstd)")
+        made[value] = (file, rows.get(value, 0))
+    whole.unlink()
+    return made, figures
+
+
+def export_csv(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, table: GoldTable, folder: Path) -> Path:
+    """The result that was written last, as one CSV file. Raises EngineError: its SELECT orders by no result column."""
+    file = folder / csv_name(table)
+    found = connection.execute(to_duckdb(rows_sql(pipeline, table, "_result"), f"CSV of {table.name}"))
+    write_csv(table, _fetched(found), file)
+    return file
+
+
+def _fetched(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
+    while rows := found.fetchmany(10_000):
+        yield from rows
+
+
+def _silver(dataset: Dataset) -> str:
+    """The relation with all rows of a dataset's table."""
+    return f"_silver_{dataset.name}"
 
 
 def _register_files(

@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 from lakehouse import names
 from lakehouse.contract.model import Dataset
 from lakehouse.engines.duckdb import connect
-from lakehouse.engines.duckdb_run import fetch_files, limits_of
+from lakehouse.engines.duckdb_run import limits_of
+from lakehouse.engines.silver_cache import SilverCache
 from lakehouse.errors import SilverError
 from lakehouse.silver.columns import LINE, ORIGIN, SLOT
 from lakehouse.silver.compact import Compaction
@@ -33,7 +34,7 @@ def store_compacted(
     key = names.silver_prefix(dataset.pipeline, dataset.name) + compaction.path
     with TemporaryDirectory(prefix="compact-") as name:
         folder, file = Path(name), Path(name) / "compacted.parquet"
-        paths = fetch_files(s3, bucket, dataset, compaction.members, folder / "members")
+        paths = SilverCache(s3, bucket, folder / "members").fetch(dataset, compaction.members)
         with connect(limits_of(function_memory_mb, folder / "spill")) as connection:
             slots = [member.slot for member in compaction.members]
             rows = merge(connection, list(zip(slots, paths, strict=True)), file)

@@ -1,31 +1,38 @@
 """A run's gold by DuckDB in a Lambda: silver files from S3 to local disk, gold files back to S3."""
 
-import shutil
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from lakehouse import names
-from lakehouse.contract.model import Dataset, GoldTable, Pipeline
-from lakehouse.engines.duckdb import Limits, connect, register_silver, write_gold
-from lakehouse.errors import EngineError
-from lakehouse.ledger.items import GoldResult
+from lakehouse.contract.model import GoldTable, Pipeline
+from lakehouse.engines.duckdb import (
+    PART,
+    Limits,
+    connect,
+    export_csv,
+    register_silver,
+    show_current,
+    touched_batches,
+    write_gold,
+    write_partitions,
+)
+from lakehouse.engines.former import FormerFiles
+from lakehouse.engines.result import Figures
+from lakehouse.engines.silver_cache import SilverCache
+from lakehouse.ledger.items import GoldPartition, GoldResult
 from lakehouse.log import log
 from lakehouse.plan import RunPlan
-from lakehouse.silver.slots import SlotFile
 from lakehouse.silver.table import SilverStore
 
 if TYPE_CHECKING:
     import duckdb
     from mypy_boto3_s3.client import S3Client
 
-PARALLEL_DOWNLOADS = 8
-DISK_RESERVE = 2
-"""Free disk wanted, as a multiple of the silver files: they, the result and what DuckDB spills."""
 MB_PER_VCPU = 1769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 
@@ -40,85 +47,111 @@ def limits_of(function_memory_mb: int, spill_dir: Path) -> Limits:
 
 
 def run_duckdb(
-    pipeline: Pipeline, plan: RunPlan, store: SilverStore, s3: "S3Client", bucket: str, function_memory_mb: int
+    pipeline: Pipeline,
+    plan: RunPlan,
+    tables: Sequence[GoldTable],
+    store: SilverStore,
+    former: FormerFiles,
+    cache: SilverCache,
+    function_memory_mb: int,
 ) -> dict[str, GoldResult]:
-    """Make every gold table of a run, each in a folder of this attempt. Local files are gone afterwards.
+    """Make gold tables of a run, each in a folder of this attempt of the bucket that the silver files come from.
+
+    Of a partitioned table only the partitions that the run touches are made. Local files are gone afterwards, but for
+    what the cache keeps of silver.
 
     Raises:
         EngineError: the silver files do not fit the disk, or a result is not what the contract declares.
         SilverError: a silver table does not exist.
         duckdb.Error: a SELECT is broken.
     """
-    attempt = uuid.uuid4().hex[:12]
     with TemporaryDirectory(prefix="gold-") as name:
         folder = Path(name)
         with connect(limits_of(function_memory_mb, folder / "spill")) as connection:
-            started = time.monotonic()
-
-            def fetch(dataset: Dataset, files: Sequence[SlotFile]) -> list[Path]:
-                return fetch_files(s3, bucket, dataset, files, folder / dataset.name)
-
-            register_silver(connection, pipeline, store, plan.versions, fetch)
-            seconds = time.monotonic() - started
-            log("silver_fetched", pipeline=pipeline.name, batch=plan.batch, run_id=plan.run_id, seconds=seconds)
-            return {
-                table.name: _make(connection, pipeline, table, plan, s3, bucket, folder, attempt)
-                for table in pipeline.gold
-            }
+            slots = register_silver(connection, pipeline, store, plan.versions, cache.fetch)
+            attempt = _Attempt(connection, pipeline, plan, cache.s3, cache.bucket, folder, uuid.uuid4().hex[:12])
+            whole = {table.name: attempt.make(table) for table in tables if table.partition_by is None}
+            parted = [table for table in tables if table.partition_by is not None]
+            if parted:
+                batches = touched_batches(connection, pipeline, plan.batch, former(), cache.fetch)
+                show_current(connection, pipeline, slots, batches)
+            made = whole | {table.name: attempt.make_partitions(table, batches) for table in parted}
+    cache.trim()
+    return made
 
 
-def fetch_files(s3: "S3Client", bucket: str, dataset: Dataset, files: Sequence[SlotFile], folder: Path) -> list[Path]:
-    """Download a dataset's silver files, several at a time, to `folder`; their places in the same order.
+@dataclass(frozen=True)
+class _Attempt:
+    """One attempt's connection and places."""
 
-    Raises:
-        EngineError: they and the work on them do not fit the disk.
-    """
-    folder.mkdir()
-    wanted, free = sum(file.bytes for file in files), shutil.disk_usage(folder).free
-    if wanted * DISK_RESERVE > free:
-        raise EngineError(
-            f"Silver of {dataset.pipeline}/{dataset.name} is {wanted} bytes and {folder.anchor} has {free} free; "
-            f"expected {DISK_RESERVE} times as much. Give the function more storage or set engine = 'spark'"
+    connection: "duckdb.DuckDBPyConnection"
+    pipeline: Pipeline
+    plan: RunPlan
+    s3: "S3Client"
+    bucket: str
+    folder: Path
+    name: str
+
+    def make(self, table: GoldTable) -> GoldResult:
+        """A whole table, and its CSV file where it has one."""
+        started, target, prefix = time.monotonic(), self._new_folder(table), self._prefix(table)
+        file, figures = write_gold(self.connection, self.pipeline, table, target)
+        size = self._send(file, prefix + file.name)
+        csv = None
+        if table.csv:
+            exported = export_csv(self.connection, self.pipeline, table, target)
+            key = names.export_prefix(self.pipeline.name, table.name, self.plan.run_id, self.name) + exported.name
+            self._send(exported, key)
+            csv = f"s3://{self.bucket}/{key}"
+        file.unlink()
+        return self._result(table, started, figures, size, csv=csv)
+
+    def make_partitions(self, table: GoldTable, batches: frozenset[str]) -> GoldResult:
+        """The partitions of some batches."""
+        started, target, prefix = time.monotonic(), self._new_folder(table), self._prefix(table)
+        made, figures = write_partitions(self.connection, self.pipeline, table, target, batches)
+        partitions = {}
+        for value, (file, rows) in made.items():
+            place = prefix + names.partition_folder(str(table.partition_by), value)
+            size = self._send(file, place + PART) if rows else 0
+            partitions[value] = GoldPartition(f"s3://{self.bucket}/{place}", rows, size)
+        size = sum(one.bytes for one in partitions.values())
+        return self._result(table, started, figures, size, partitions=partitions)
+
+    def _new_folder(self, table: GoldTable) -> Path:
+        target = self.folder / f"gold-{table.name}"
+        target.mkdir()
+        return target
+
+    def _prefix(self, table: GoldTable) -> str:
+        return names.gold_run_prefix(self.pipeline.name, table.name, self.plan.run_id, self.name)
+
+    def _send(self, file: Path, key: str) -> int:
+        """Upload; the size in bytes."""
+        self.s3.upload_file(str(file), self.bucket, key)
+        return file.stat().st_size
+
+    def _result(
+        self,
+        table: GoldTable,
+        started: float,
+        figures: Figures,
+        size: int,
+        csv: str | None = None,
+        partitions: dict[str, GoldPartition] | None = None,
+    ) -> GoldResult:
+        seconds = time.monotonic() - started
+        log(
+            "gold_written",
+            pipeline=self.pipeline.name,
+            batch=self.plan.batch,
+            run_id=self.plan.run_id,
+            table=table.name,
+            engine="duckdb",
+            rows=figures.rows,
+            bytes=size,
+            partitions=len(partitions or {}),
+            seconds=seconds,
         )
-    prefix = names.silver_prefix(dataset.pipeline, dataset.name)
-    paths = [folder / Path(file.path).name for file in files]
-
-    def download(file: SlotFile, path: Path) -> None:
-        s3.download_file(bucket, prefix + file.path, str(path))
-
-    with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
-        list(pool.map(download, files, paths))
-    return paths
-
-
-def _make(
-    connection: "duckdb.DuckDBPyConnection",
-    pipeline: Pipeline,
-    table: GoldTable,
-    plan: RunPlan,
-    s3: "S3Client",
-    bucket: str,
-    folder: Path,
-    attempt: str,
-) -> GoldResult:
-    started = time.monotonic()
-    target = folder / f"gold-{table.name}"
-    target.mkdir()
-    file, figures = write_gold(connection, pipeline, table, target)
-    prefix = names.gold_run_prefix(pipeline.name, table.name, plan.run_id, attempt)
-    size = file.stat().st_size
-    s3.upload_file(str(file), bucket, prefix + file.name)
-    file.unlink()
-    seconds = time.monotonic() - started
-    log(
-        "gold_written",
-        pipeline=pipeline.name,
-        batch=plan.batch,
-        run_id=plan.run_id,
-        table=table.name,
-        engine="duckdb",
-        rows=figures.rows,
-        bytes=size,
-        seconds=seconds,
-    )
-    return GoldResult(f"s3://{bucket}/{prefix}", figures.rows, size, attempt, "duckdb", seconds)
+        location = f"s3://{self.bucket}/{self._prefix(table)}"
+        return GoldResult(location, figures.rows, size, self.name, "duckdb", seconds, csv, partitions or {})

@@ -11,9 +11,12 @@ from lakehouse.errors import LedgerError
 from lakehouse.ledger.items import (
     AnyRecord,
     BatchState,
+    CrawlWait,
     FileRecord,
+    GoldPartition,
     GoldPointer,
     GoldResult,
+    PartitionPointer,
     Record,
     RunRecord,
     SlotInForce,
@@ -30,7 +33,11 @@ _TO_DYNAMODB, _OF_DYNAMODB = TypeSerializer(), TypeDeserializer()
 
 def partition_key(record: AnyRecord) -> str:
     """`pk` of a record."""
-    return f"_gold#{record.pipeline}" if isinstance(record, GoldPointer) else f"{record.pipeline}#{record.batch}"
+    if isinstance(record, GoldPointer | PartitionPointer):
+        return f"_gold#{record.pipeline}"
+    if isinstance(record, CrawlWait):
+        return f"_crawl#{record.crawler}"
+    return f"{record.pipeline}#{record.batch}"
 
 
 def sort_key(record: AnyRecord) -> str:
@@ -46,6 +53,10 @@ def sort_key(record: AnyRecord) -> str:
             return f"RUN#{record.run_id}"
         case GoldPointer():
             return f"TABLE#{record.table}"
+        case PartitionPointer():
+            return f"PART#{record.table}#{record.value}"
+        case CrawlWait():
+            return f"WAIT#{record.run_id}"
 
 
 def encode(record: AnyRecord) -> "Item":
@@ -71,12 +82,17 @@ def decode(cls: type[Record], item: Mapping[str, Any]) -> Record:
         if "slots" in values:
             values["slots"] = {slot: SlotInForce(**entry) for slot, entry in values["slots"].items()}
         if "gold" in values:
-            values["gold"] = {table: GoldResult(**result) for table, result in values["gold"].items()}
+            values["gold"] = {table: _gold_result(result) for table, result in values["gold"].items()}
         return cls(**{name: value for name, value in values.items() if name in wanted})
     except TypeError as error:
         raise LedgerError(
             f"Ledger item pk={values.get('pk')!r} sk={values.get('sk')!r} is no {cls.__name__}: {error}"
         ) from error
+
+
+def _gold_result(values: Mapping[str, Any]) -> GoldResult:
+    partitions = {value: GoldPartition(**one) for value, one in values.get("partitions", {}).items()}
+    return GoldResult(**{**values, "partitions": partitions})
 
 
 def attribute(value: object) -> "AttributeValueTypeDef":
@@ -96,7 +112,7 @@ def _storable(value: object) -> object:
         return Decimal(str(round(value, 6)))
     if isinstance(value, Mapping):
         return {name: _storable(inner) for name, inner in value.items()}
-    if isinstance(value, SlotInForce | GoldResult):
+    if isinstance(value, SlotInForce | GoldResult | GoldPartition):
         return _storable(_values(value))
     return value
 

@@ -10,12 +10,14 @@ Every item has `pk` = `<pipeline>#<batch>`, a sort key `sk`, `kind`, and for the
 | `FileRecord` | `FILE#<file_id>` | judged content of a slot under a contract |
 | `RunRecord` | `RUN#<run_id>` | run |
 | `GoldPointer` | `TABLE#<table>`, pk `_gold#<pipeline>` | gold table |
+| `PartitionPointer` | `PART#<table>#<value>`, pk `_gold#<pipeline>` | partition of a gold table, empty ones included |
+| `CrawlWait` | `WAIT#<run_id>`, pk `_crawl#<crawler>` | run that waits for a crawler |
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 Verdict = Literal["accepted", "refused"]
 RunStatus = Literal["started", "committed", "gold_written", "published", "superseded", "failed"]
@@ -137,8 +139,18 @@ class FileRecord:
 
 
 @dataclass(frozen=True)
+class GoldPartition:
+    """One attempt's files of one partition."""
+
+    location: str
+    """`s3://…/` of its folder, with its trailing slash. No file lies there when it has no row."""
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class GoldResult:
-    """One attempt's files of a gold table."""
+    """One attempt's files of a gold table. Of a partitioned one rows and bytes are those of the partitions it made."""
 
     location: str
     """`s3://…/` of the run folder, with its trailing slash."""
@@ -148,6 +160,10 @@ class GoldResult:
     engine: str
     seconds: float = 0.0
     """From the start of its SELECT to the last byte stored; the rest of the engine's time is its start-up."""
+    csv: str | None = None
+    """`s3://…/<table>.csv`, where the contract asks for one."""
+    partitions: Mapping[str, GoldPartition] = field(default_factory=dict)
+    """Of a partitioned table: those that the run touched, by value."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +185,10 @@ class RunRecord:
     versions: Mapping[str, int] = field(default_factory=dict)
     """Silver table version by dataset, as committed."""
     gold: Mapping[str, GoldResult] = field(default_factory=dict)
+    derived: Mapping[str, str] = field(default_factory=dict)
+    """How the tables that follow others ended, by table: `published` or `superseded`."""
+    warehouse: Mapping[str, Any] = field(default_factory=dict)
+    """How its load into the warehouse ended: `outcome` and `tables` with counts, as lakehouse.warehouse.load says."""
     error: str | None = None
     started_at: str | None = None
     committed_at: str | None = None
@@ -184,13 +204,49 @@ class GoldPointer:
     pipeline: str
     table: str
     location: str
+    """Of a partitioned table its root, where no file lies."""
     run_id: str
     versions: Mapping[str, int]
     at: str
+    csv: str | None = None
 
 
-AnyRecord = BatchState | SlotState | FileRecord | RunRecord | GoldPointer
-Record = TypeVar("Record", BatchState, SlotState, FileRecord, RunRecord, GoldPointer)
+@dataclass(frozen=True)
+class PartitionPointer:
+    """Which run's files a partition of a gold table shows. Here it is decided; the catalog is made to agree."""
+
+    kind: ClassVar[str] = "partition"
+    pipeline: str
+    table: str
+    value: str
+    location: str
+    rows: int
+    """Without rows the catalog has no such partition."""
+    bytes: int
+    run_id: str
+    versions: Mapping[str, int]
+    version_sum: int
+    """Of the silver versions: grows with every commit, and so orders the runs."""
+    at: str
+
+
+@dataclass(frozen=True)
+class CrawlWait:
+    """A workflow's task that waits until a crawl has ended that began after it asked."""
+
+    kind: ClassVar[str] = "wait"
+    crawler: str
+    """The crawler's name in Glue."""
+    pipeline: str
+    batch: str
+    run_id: str
+    token: str
+    """Of the Step Functions task; the same run asking again puts its new one in the place of this."""
+    asked_at: str
+
+
+AnyRecord = BatchState | SlotState | FileRecord | RunRecord | GoldPointer | PartitionPointer | CrawlWait
+Record = TypeVar("Record", BatchState, SlotState, FileRecord, RunRecord, GoldPointer, PartitionPointer, CrawlWait)
 
 
 def now() -> str:

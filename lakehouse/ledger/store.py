@@ -8,8 +8,11 @@ from lakehouse.errors import LedgerError
 from lakehouse.ledger.codec import attribute, encode
 from lakehouse.ledger.items import (
     BatchState,
+    CrawlWait,
     FileRecord,
     GoldPointer,
+    GoldResult,
+    PartitionPointer,
     RunRecord,
     SlotInForce,
     SlotState,
@@ -52,6 +55,18 @@ class Ledger:
     def pointer(self, pipeline: str, table: str) -> GoldPointer | None:
         """Where a gold table pointed last."""
         return self.table.read(GoldPointer, f"_gold#{pipeline}", f"TABLE#{table}")
+
+    def partition(self, pipeline: str, table: str, value: str) -> PartitionPointer | None:
+        """What a partition of a gold table should show."""
+        return self.table.read(PartitionPointer, f"_gold#{pipeline}", f"PART#{table}#{value}")
+
+    def partitions(self, pipeline: str, table: str) -> Iterator[PartitionPointer]:
+        """All partitions of a gold table, empty ones included, in the order of their values."""
+        return self.table.below(PartitionPointer, f"_gold#{pipeline}", f"PART#{table}#")
+
+    def files_of(self, pipeline: str, batch: str) -> Iterator[FileRecord]:
+        """Every file that was ever judged in a batch, read consistently."""
+        return self.table.below(FileRecord, f"{pipeline}#{batch}", "FILE#")
 
     def batches(self, pipeline: str) -> Iterator[BatchState]:
         """The batches of a pipeline, the one changed last first."""
@@ -189,6 +204,62 @@ class Ledger:
     def put_pointer(self, pointer: GoldPointer) -> None:
         """Remember where a gold table points."""
         self.table.put(pointer)
+
+    def put_partition(self, pointer: PartitionPointer) -> bool:
+        """Show other files in a partition, unless it shows those of newer silver versions: False then."""
+        return self.table.put_if(pointer, "version_sum <= :sum", {":sum": pointer.version_sum})
+
+    def add_gold(self, pipeline: str, batch: str, run_id: str, table: str, result: GoldResult) -> RunRecord | None:
+        """Remember the result of a table that follows another, unless the run has one already: the first one counts.
+
+        The run as it is afterwards. Unlike the steps of a run this may happen after its end.
+        """
+        return self._set_in_run(pipeline, batch, run_id, "gold", table, result)
+
+    def add_derived(self, pipeline: str, batch: str, run_id: str, table: str, outcome: str) -> RunRecord | None:
+        """Remember how a table that follows another ended; the run as it is afterwards."""
+        return self._set_in_run(pipeline, batch, run_id, "derived", table, outcome)
+
+    def warehouse_loaded(self, pipeline: str, batch: str, run_id: str, load: Mapping[str, object]) -> RunRecord | None:
+        """Remember how a run's load into the warehouse ended; None for a run that the ledger does not have."""
+        changed, run = self.table.update(
+            RunRecord,
+            f"{pipeline}#{batch}",
+            f"RUN#{run_id}",
+            "SET warehouse = :load",
+            {":load": load},
+            condition="attribute_exists(pk)",
+        )
+        return run if changed else None
+
+    def wait_for_crawl(self, wait: CrawlWait) -> None:
+        """Remember who waits for a crawler. The same run's earlier token is replaced: nobody waits for it any more."""
+        self.table.put(wait)
+
+    def waiting_for_crawl(self, crawler: str) -> Iterator[CrawlWait]:
+        """Who waits for a crawler, read consistently."""
+        return self.table.below(CrawlWait, f"_crawl#{crawler}", "WAIT#")
+
+    def waited_for_crawl(self, wait: CrawlWait) -> None:
+        """Forget a token that is answered. One that the same run has put in its place since stays."""
+        self.table.delete_if(wait, "#token = :token", {":token": wait.token})
+
+    def _set_in_run(
+        self, pipeline: str, batch: str, run_id: str, field: str, name: str, value: object
+    ) -> RunRecord | None:
+        """Set one entry of a run's mapping where it lacks it. DynamoDB makes no parents: the mapping comes first."""
+        where = (RunRecord, f"{pipeline}#{batch}", f"RUN#{run_id}")
+        exists = "attribute_exists(pk)"
+        first = "SET #field = if_not_exists(#field, :empty)"
+        self.table.update(*where, first, {":empty": {}}, exists, {"#field": field})
+        _, run = self.table.update(
+            *where,
+            "SET #field.#name = if_not_exists(#field.#name, :value)",
+            {":value": value},
+            exists,
+            {"#field": field, "#name": name},
+        )
+        return run
 
     def _swap_slot(self, pipeline: str, batch: str, slot_id: str, entry: SlotInForce) -> tuple[bool, BatchState | None]:
         return self.table.update(

@@ -48,6 +48,18 @@ class LedgerTable:
             for item in page["Items"]:
                 yield decode(cls, item)
 
+    def below(self, cls: type[Record], pk: str, sk_prefix: str) -> Iterator[Record]:
+        """All items of one partition key whose sort key begins so, in its order, read consistently, page by page."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk_prefix}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield decode(cls, item)
+
     def put(self, record: AnyRecord) -> None:
         """Write an item, whatever was there."""
         self.client.put_item(TableName=self.name, Item=encode(record))
@@ -57,6 +69,34 @@ class LedgerTable:
         try:
             self.client.put_item(
                 TableName=self.name, Item=encode(record), ConditionExpression="attribute_not_exists(pk)"
+            )
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def put_if(self, record: AnyRecord, condition: str, values: Mapping[str, object]) -> bool:
+        """Write an item where none is, or where the one that is there meets the condition; False when it does not."""
+        try:
+            self.client.put_item(
+                TableName=self.name,
+                Item=encode(record),
+                ConditionExpression=f"attribute_not_exists(pk) OR {condition}",
+                ExpressionAttributeValues={name: attribute(value) for name, value in values.items()},
+            )
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def delete_if(self, record: AnyRecord, condition: str, values: Mapping[str, object]) -> bool:
+        """Delete a record's item where it meets the condition; False when it does not, or is gone already."""
+        stored = encode(record)
+        try:
+            self.client.delete_item(
+                TableName=self.name,
+                Key={"pk": stored["pk"], "sk": stored["sk"]},
+                ConditionExpression=condition,
+                ExpressionAttributeValues={name: attribute(value) for name, value in values.items()},
+                ExpressionAttributeNames={f"#{name[1:]}": name[1:] for name in values},
             )
         except self.client.exceptions.ConditionalCheckFailedException:
             return False

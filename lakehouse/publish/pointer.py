@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-RUN_ID, VERSIONS = "lakegate.run_id", "lakegate.versions"
+RUN_ID, VERSIONS, CSV = "lakegate.run_id", "lakegate.versions", "lakegate.csv"
 """Parameters of a gold table in the Glue catalog."""
+PARAMETERS = (RUN_ID, VERSIONS, CSV)
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,20 @@ class Pointer:
     run_id: str
     versions: Mapping[str, int]
     """Silver table version by dataset."""
+    csv: str | None = None
+    """`s3://…/<table>.csv`: the same rows for spreadsheets."""
 
     def parameters(self) -> dict[str, str]:
         """The pointer as parameters of a catalog table."""
-        return {RUN_ID: self.run_id, VERSIONS: json.dumps(dict(self.versions), sort_keys=True)}
+        csv = {CSV: self.csv} if self.csv else {}
+        return {RUN_ID: self.run_id, VERSIONS: json.dumps(dict(self.versions), sort_keys=True), **csv}
 
 
 def pointer_of(location: str, parameters: Mapping[str, str]) -> Pointer | None:
     """The pointer of a catalog table; none where no run was published, or a stack update reset the table."""
     if RUN_ID not in parameters:
         return None
-    return Pointer(location, parameters[RUN_ID], json.loads(parameters[VERSIONS]))
+    return Pointer(location, parameters[RUN_ID], json.loads(parameters[VERSIONS]), parameters.get(CSV))
 
 
 def is_older(one: Mapping[str, int], other: Mapping[str, int]) -> bool:

@@ -1,70 +1,56 @@
-"""The publishing step as the workflow calls it: swap the pointers, tell people, close the run's ledger item."""
+"""The publishing step as the workflow calls it: swap the pointers, say so to programs and people, close the run."""
 
 from collections.abc import Callable
 
-from lakehouse import names, runs
+from lakehouse import runs
 from lakehouse.contract.model import Pipeline
 from lakehouse.errors import PublishError
-from lakehouse.ledger.items import RunRecord
 from lakehouse.ledger.store import Ledger
 from lakehouse.notify import Notification
-from lakehouse.plan import RunPlan
+from lakehouse.plan import RunPlan, first_tables
+from lakehouse.publish.announce import Announce, GoldPublished
 from lakehouse.publish.catalog import Catalog
-from lakehouse.publish.publish import Outcome, publish_run
+from lakehouse.publish.messages import about_run
+from lakehouse.publish.publish import Outcome, outcome_of, publish_run
 
 Tell = Callable[[Notification], None]
 
 
-def finish_run(pipeline: Pipeline, plan: RunPlan, catalog: Catalog, ledger: Ledger, tell: Tell) -> Outcome:
+def finish_run(
+    pipeline: Pipeline, plan: RunPlan, catalog: Catalog, ledger: Ledger, announce: Announce, tell: Tell
+) -> Outcome:
     """Publish what the engine recorded in the run's ledger item, then say so, then record it.
 
-    In this order a crash may repeat the message (with the same id) but never lose it.
+    In this order a crash may repeat events and the message (with the same id) but never lose them. Tables that follow
+    others are left to those who hear of them.
 
     Raises:
         PublishError: the ledger has no gold of this run for one of the pipeline's tables.
     """
     run = ledger.run(plan.pipeline, plan.batch, plan.run_id)
-    made = run.gold if run else {}
-    missing = sorted({table.name for table in pipeline.gold} - set(made))
+    wanted = [table.name for table in first_tables(pipeline)]
+    missing = sorted(set(wanted) - set(run.gold if run else {}))
     if run is None or missing:
         raise PublishError(f"Run {plan.run_id} has no gold recorded for {missing or 'any table'}: did the engine end?")
-    outcome = publish_run(catalog, ledger, plan.pipeline, plan.run_id, made, plan.versions)
+    made = {table: run.gold[table] for table in wanted}
+    shown = publish_run(catalog, ledger, plan.pipeline, plan.run_id, made, plan.versions)
+    outcome = outcome_of(shown.values())
     if run.status not in runs.FINAL:
-        tell(about_run(run, outcome))
+        announce([_published(plan, table, one.location) for table, one in shown.items() if one.any])
+        tell(about_run(run, made, outcome))
         record = runs.published if outcome == "published" else runs.superseded
         record(ledger, plan.pipeline, plan.batch, plan.run_id)
     return outcome
 
 
-def about_run(run: RunRecord, outcome: Outcome) -> Notification:
-    """The message of a run that ended well."""
-    tables = ", ".join(f"{table} ({result.rows:,} rows)" for table, result in sorted(run.gold.items()))
-    if outcome == "published":
-        subject = f"[{run.pipeline}] Run succeeded: {tables}"
-        text = f"Batch {run.batch}: gold is published.\n"
-    else:
-        subject = f"[{run.pipeline}] Run succeeded but was overtaken: batch {run.batch}"
-        text = f"Batch {run.batch}: newer gold was published already; it holds this batch's rows too.\n"
-    lines = [
-        f"  {table}: {result.rows:,} rows, {result.bytes:,} bytes, by {result.engine}, in {result.location}"
-        for table, result in sorted(run.gold.items())
-    ]
-    versions = ", ".join(f"{dataset} {version}" for dataset, version in sorted(run.versions.items()))
-    return Notification(
-        id=names.digest("notification", run.run_id, outcome),
-        kind="run_succeeded",
-        pipeline=run.pipeline,
-        subject=subject,
-        text=f"{text}{chr(10).join(lines)}\nSilver versions: {versions}. Run: {run.run_id}\n",
-        details={
-            "batch": run.batch,
-            "run_id": run.run_id,
-            "outcome": outcome,
-            "engine": run.engine,
-            "versions": dict(run.versions),
-            "gold": {
-                table: {"location": result.location, "rows": result.rows, "bytes": result.bytes}
-                for table, result in run.gold.items()
-            },
-        },
+def _published(plan: RunPlan, table: str, location: str) -> GoldPublished:
+    return GoldPublished(
+        pipeline=plan.pipeline,
+        batch=plan.batch,
+        run_id=plan.run_id,
+        table=table,
+        versions=dict(plan.versions),
+        slots=dict(plan.slots),
+        location=location,
+        engine=plan.engine,
     )

@@ -18,16 +18,19 @@ from lakehouse import names
 from lakehouse.contract.load import pipelines
 from lakehouse.engines.checksum import checksum
 from lakehouse.engines.duckdb_run import run_duckdb
+from lakehouse.engines.former import former_files
+from lakehouse.engines.silver_cache import SilverCache
 from lakehouse.errors import EngineError
-from lakehouse.ledger.items import SlotInForce
+from lakehouse.gate.judge import judge
+from lakehouse.ledger.items import GoldResult, SlotInForce
 from lakehouse.ledger.store import Ledger
-from lakehouse.plan import RunPlan, RunRequest
+from lakehouse.plan import RunPlan, RunRequest, first_tables
 from lakehouse.publish.catalog import Catalog
 from lakehouse.silver.commit import commit_dataset, commit_run
 from lakehouse.silver.table import SilverStore
 from localaws import roles
 from tests.lake import SERVICES, Lake
-from tests.sql.cases import ROOT, arrived, write_silver
+from tests.sql.cases import ROOT
 
 BATCH = "engines +ü%20"
 CASE = ROOT / "activity" / "user_activity" / "events_and_orders_do_not_multiply"
@@ -48,15 +51,17 @@ def store_of(lake: Lake, who: str) -> SilverStore:
 def slots(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> dict[str, SlotInForce]:
     """What the gate leaves of a small batch: typed files in the bucket, one slot each."""
     folder, found = tmp_path_factory.mktemp("silver"), {}
-    for one in arrived("activity", CASE / "input"):
-        dataset = next(entry for entry in PIPELINE.datasets if entry.name == one.dataset)
-        key, file_id = f"bronze/activity/{one.dataset}/{BATCH}/a b.ndjson", names.digest("engines", one.dataset)
-        file = folder / f"{one.dataset}.parquet"
-        rows = write_silver(dataset, one.file, file)
-        place = names.silver_prefix("activity", one.dataset) + names.silver_data_path(file_id)
-        lake.client("s3").upload_file(str(file), lake.bucket, place)
-        entry = SlotInForce(one.dataset, key, file_id, rows, one.file.stat().st_size, file.stat().st_size, revision=1)
-        found[names.slot_id("activity", one.dataset, BATCH, key)] = entry
+    for file in sorted((CASE / "input").iterdir()):
+        dataset = PIPELINE.dataset(file.stem)
+        key, file_id = f"bronze/activity/{dataset.name}/{BATCH}/a b.ndjson", names.digest("engines", dataset.name)
+        with file.open("rb") as stream:
+            judged = judge(stream, key, dataset, folder)
+        assert judged.parquet is not None
+        place = names.silver_prefix("activity", dataset.name) + names.silver_data_path(file_id)
+        lake.client("s3").upload_file(str(judged.parquet), lake.bucket, place)
+        size = judged.parquet.stat().st_size
+        entry = SlotInForce(dataset.name, key, file_id, judged.rows_accepted, judged.bytes, size, revision=1)
+        found[names.slot_id("activity", dataset.name, BATCH, key)] = entry
     return found
 
 
@@ -86,9 +91,15 @@ def gold_files(lake: Lake, location: str, folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def run_on_duckdb(lake: Lake, plan: RunPlan, tmp_path: Path) -> dict[str, GoldResult]:
+    """As the gold function does it, under its role."""
+    former = former_files(Ledger(lake.as_role("gold", "dynamodb"), lake.settings.ledger_table), "activity", BATCH)
+    cache = SilverCache(lake.as_role("gold", "s3"), lake.bucket, tmp_path / "cache")
+    return run_duckdb(PIPELINE, plan, first_tables(PIPELINE), store_of(lake, "gold"), former, cache, 1024)
+
+
 def on_duckdb(lake: Lake, plan: RunPlan, tmp_path: Path) -> list[Path]:
-    made = run_duckdb(PIPELINE, plan, store_of(lake, "gold"), lake.as_role("gold", "s3"), lake.bucket, 1024)
-    result = made["user_activity"]
+    result = run_on_duckdb(lake, plan, tmp_path)["user_activity"]
     files = gold_files(lake, result.location, tmp_path / "duckdb")
     assert result.bytes == sum(file.stat().st_size for file in files)
     return files
@@ -208,8 +219,8 @@ def test_broken_gold_fails_the_job_and_records_nothing(lake: Lake, plan: RunPlan
 
 
 def test_silver_that_does_not_fit_the_disk_is_refused(
-    lake: Lake, plan: RunPlan, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, plan: RunPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lakehouse.engines.duckdb_run.DISK_RESERVE", 10**12)
+    monkeypatch.setattr("lakehouse.engines.silver_cache.DISK_RESERVE", 10**12)
     with pytest.raises(EngineError, match="engine = 'spark'"):
-        run_duckdb(PIPELINE, plan, store_of(lake, "gold"), lake.as_role("gold", "s3"), lake.bucket, 1024)
+        run_on_duckdb(lake, plan, tmp_path)

@@ -15,9 +15,10 @@ from lakehouse.ledger.store import Ledger
 from lakehouse.notify import Notification
 from lakehouse.plan import RunPlan
 from lakehouse.publish import publish as publish_module
+from lakehouse.publish.announce import GoldPublished
 from lakehouse.publish.catalog import Catalog, CatalogTable
 from lakehouse.publish.pointer import Pointer
-from lakehouse.publish.publish import publish_run, restore_pointers
+from lakehouse.publish.publish import outcome_of, publish_run, restore_pointers
 from lakehouse.publish.run import finish_run
 from tests.lake import Lake
 
@@ -59,6 +60,10 @@ def versions(number: int) -> dict[str, int]:
     return {"users": number, "events": number, "orders": number}
 
 
+def outcome(*arguments: Any) -> str:
+    return outcome_of(publish_run(*arguments).values())
+
+
 def shown(catalog: Catalog) -> tuple[str, dict[str, int]] | None:
     pointer = catalog.read(TABLE).pointer
     return (pointer.run_id, dict(pointer.versions)) if pointer else None
@@ -66,7 +71,7 @@ def shown(catalog: Catalog) -> tuple[str, dict[str, int]] | None:
 
 def test_a_run_moves_the_pointer_and_the_ledger_keeps_a_copy(catalog: Catalog, ledger: Ledger) -> None:
     before = catalog.read(TABLE).definition
-    assert publish_run(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "published"
+    assert outcome(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "published"
     after = catalog.read(TABLE)
     assert after.pointer == Pointer(gold("r1")[TABLE].location, "r1", versions(1))
     assert after.definition["StorageDescriptor"]["Columns"] == before["StorageDescriptor"]["Columns"]
@@ -78,15 +83,15 @@ def test_a_run_moves_the_pointer_and_the_ledger_keeps_a_copy(catalog: Catalog, l
 
 def test_publishing_twice_changes_nothing_the_second_time(catalog: Catalog, ledger: Ledger) -> None:
     for _ in range(2):
-        assert publish_run(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "published"
+        assert outcome(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "published"
         version_id = catalog.read(TABLE).version_id
-    assert publish_run(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "published"
+    assert outcome(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "published"
     assert catalog.read(TABLE).version_id == version_id
 
 
 def test_an_older_run_that_ends_last_is_superseded(catalog: Catalog, ledger: Ledger) -> None:
-    assert publish_run(catalog, ledger, "activity", "r2", gold("r2"), versions(2)) == "published"
-    assert publish_run(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "superseded"
+    assert outcome(catalog, ledger, "activity", "r2", gold("r2"), versions(2)) == "published"
+    assert outcome(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "superseded"
     assert shown(catalog) == ("r2", versions(2))
     copy = ledger.pointer("activity", TABLE)
     assert copy is not None
@@ -98,7 +103,7 @@ def test_racing_runs_end_at_the_newest_in_catalog_and_ledger(catalog: Catalog, l
 
     def run(number: int) -> None:
         barrier.wait()
-        outcomes[number] = publish_run(catalog, ledger, "activity", f"r{number}", gold(f"r{number}"), versions(number))
+        outcomes[number] = outcome(catalog, ledger, "activity", f"r{number}", gold(f"r{number}"), versions(number))
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -124,7 +129,7 @@ def test_a_pointer_moved_in_between_is_decided_again(catalog: Catalog, ledger: L
             return real_swap(table, pointer)
 
     late = Late(catalog.client, catalog.database)
-    assert publish_run(late, ledger, "activity", "r1", gold("r1"), versions(1)) == "superseded"
+    assert outcome(late, ledger, "activity", "r1", gold("r1"), versions(1)) == "superseded"
     assert shown(catalog) == ("r9", versions(9))
 
 
@@ -156,7 +161,7 @@ def test_a_lost_answer_of_the_catalog_is_no_failure(catalog: Catalog, ledger: Le
             return super().swap(table, pointer)
 
     lossy = Lossy(catalog.client, catalog.database)
-    assert publish_run(lossy, ledger, "activity", "r1", gold("r1"), versions(1)) == "published"
+    assert outcome(lossy, ledger, "activity", "r1", gold("r1"), versions(1)) == "published"
     assert shown(catalog) == ("r1", versions(1))
 
 
@@ -182,7 +187,7 @@ def test_what_a_stack_update_forgot_is_restored_from_the_ledger(catalog: Catalog
 def test_an_old_run_after_a_stack_update_restores_the_newer_gold(catalog: Catalog, ledger: Ledger, lake: Lake) -> None:
     publish_run(catalog, ledger, "activity", "r3", gold("r3"), versions(3))
     forget(catalog, lake)
-    assert publish_run(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "superseded"
+    assert outcome(catalog, ledger, "activity", "r1", gold("r1"), versions(1)) == "superseded"
     assert shown(catalog) == ("r3", versions(3))
 
 
@@ -192,11 +197,12 @@ def plan(run_id: str, number: int) -> RunPlan:
 
 def test_a_finished_run_is_recorded_and_told_once(catalog: Catalog, ledger: Ledger) -> None:
     told: list[Notification] = []
+    said: list[GoldPublished] = []
     pipeline = pipelines()["activity"]
     runs.committed(ledger, "activity", "publish-test", "f1", "duckdb", versions(1), 100)
     runs.gold_written(ledger, "activity", "publish-test", "f1", gold("f1"))
     for _ in range(2):
-        assert finish_run(pipeline, plan("f1", 1), catalog, ledger, told.append) == "published"
+        assert finish_run(pipeline, plan("f1", 1), catalog, ledger, said.extend, told.append) == "published"
     record = ledger.run("activity", "publish-test", "f1")
     assert record is not None
     assert record.status == "published"
@@ -208,10 +214,11 @@ def test_a_finished_run_is_recorded_and_told_once(catalog: Catalog, ledger: Ledg
 
 def test_a_run_that_was_overtaken_says_so(catalog: Catalog, ledger: Ledger) -> None:
     told: list[Notification] = []
+    said: list[GoldPublished] = []
     publish_run(catalog, ledger, "activity", "f9", gold("f9"), versions(9))
     runs.committed(ledger, "activity", "publish-test", "f2", "duckdb", versions(2), 100)
     runs.gold_written(ledger, "activity", "publish-test", "f2", gold("f2"))
-    assert finish_run(pipelines()["activity"], plan("f2", 2), catalog, ledger, told.append) == "superseded"
+    assert finish_run(pipelines()["activity"], plan("f2", 2), catalog, ledger, said.extend, told.append) == "superseded"
     record = ledger.run("activity", "publish-test", "f2")
     assert record is not None
     assert record.status == "superseded"
@@ -221,6 +228,7 @@ def test_a_run_that_was_overtaken_says_so(catalog: Catalog, ledger: Ledger) -> N
 def test_a_run_without_recorded_gold_is_an_error(catalog: Catalog, ledger: Ledger) -> None:
     runs.committed(ledger, "activity", "publish-test", "f3", "duckdb", versions(3), 100)
     with pytest.raises(PublishError, match="user_activity"):
-        finish_run(pipelines()["activity"], plan("f3", 3), catalog, ledger, lambda _: None)
+        finish_run(pipelines()["activity"], plan("f3", 3), catalog, ledger, lambda _: None, lambda _: None)
+    unheard = replace(plan("f3", 3), run_id="unheard")
     with pytest.raises(PublishError, match="user_activity"):
-        finish_run(pipelines()["activity"], replace(plan("f3", 3), run_id="unheard"), catalog, ledger, lambda _: None)
+        finish_run(pipelines()["activity"], unheard, catalog, ledger, lambda _: None, lambda _: None)

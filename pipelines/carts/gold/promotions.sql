@@ -28,4 +28,4 @@ select
   cast(place as int) as rank
 from ranked
 where place <= 10
-order by customer_id, place
+order by customer_id, rank
