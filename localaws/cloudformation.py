@@ -1,7 +1,8 @@
 """Properties of CloudFormation resources that ministack accepts and drops.
 
-*ministack*: ignores an S3 bucket's BucketEncryption and LifecycleConfiguration, a Lambda's DeadLetterConfig and
-ReservedConcurrentExecutions and a Glue job's ExecutionProperty; completes a stack whose code archive is missing.
+*ministack*: ignores an S3 bucket's BucketEncryption, LifecycleConfiguration and MetricsConfigurations, a Lambda's
+DeadLetterConfig and ReservedConcurrentExecutions and a Glue job's ExecutionProperty; completes a stack whose code
+archive is missing.
 *AWS*: applies them; the stack fails.
 *Here*: as on AWS. And one thing more than AWS: a bucket that outlived the server's unclean end, of which the emulator
 remembers nothing but the objects, is taken over by the stack that declares it instead of standing in its way.
@@ -14,6 +15,8 @@ import botocore.session
 from botocore.serialize import create_serializer
 from ministack.services import lambda_svc, s3
 from ministack.services.cloudformation import provisioners
+
+from localaws.metrics import storage
 
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]
@@ -75,6 +78,7 @@ def _configure_bucket(name: str, old: Properties, new: Properties) -> None:
         _check(s3._put_bucket_lifecycle(name, _xml("PutBucketLifecycleConfiguration", name, rules)))
     elif old.get("LifecycleConfiguration"):
         _check(s3._delete_bucket_lifecycle(name))
+    storage.configure(name, new.get("MetricsConfigurations") or [])
 
 
 def encryption_rules(properties: Properties) -> Properties:

@@ -9,11 +9,11 @@ from localaws import (
     cloudformation_tables,
     crawlers,
     emulator,
+    event_sources,
     event_targets,
     glue_jobs,
     lambda_async,
     lambdas,
-    mail,
     redshift,
     s3_events,
     saving,
@@ -23,7 +23,8 @@ from localaws import (
 )
 from localaws.clock import Clock
 from localaws.clock import service as clock
-from localaws.metrics import record
+from localaws.mail import delivery as mail
+from localaws.metrics import watch
 
 
 def install(endpoint_url: str, state_dir: Path) -> None:
@@ -35,8 +36,9 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     lambdas.install()
     lambda_async.install()
     event_targets.install()
+    event_sources.install()
     mail.install(state_dir / "mail", endpoint_url)
-    record.install()
+    watch.install()
     clock.install()
     glue_jobs.install(endpoint_url, state_dir / "jobs")
     crawlers.install(endpoint_url)
@@ -62,12 +64,15 @@ def after_start(unclean_stop: bool) -> None:
 
 
 def start_clock() -> Clock:
-    """Begin to fire what goes by time."""
-    return clock.start()
+    """Begin to fire what goes by time, and to watch the metrics."""
+    running = clock.start()
+    watch.start()
+    return running
 
 
 def shut_down() -> None:
     """End what the hooks started: first jobs, then workers."""
+    watch.shut_down()
     lambda_async.shut_down()
     crawlers.end_all()
     glue_jobs.end_all()

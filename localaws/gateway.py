@@ -45,7 +45,7 @@ class Gateway:
             return await http.handle(scope, receive, send, self._clock)
         refusal = self._refusal(scope) if scope["type"] == "http" else None
         if refusal is None:
-            return await self._app(scope, receive, send)
+            return await self._app(scope, receive, _counted(scope, send))
         return await _answer(send, *refusal)
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
@@ -67,6 +67,26 @@ class Gateway:
         )
         logger.error(message)
         return 507, "InsufficientStorage", message
+
+
+def _counted(scope: Scope, send: Send) -> Send:
+    """`send`, which also counts the request as S3 does."""
+    if scope["type"] != "http":
+        return send
+    from localaws.metrics import storage
+
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    received, status, sent = int(headers.get(b"content-length", b"0")), 0, 0
+
+    async def count(message: Any) -> None:
+        nonlocal status, sent
+        status = message.get("status", status)
+        sent += len(message.get("body", b""))
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            storage.count_request(scope["method"], scope["path"], status, received, sent)
+        await send(message)
+
+    return count
 
 
 async def _answer(send: Send, status: int, code: str, message: str) -> None:

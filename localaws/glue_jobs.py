@@ -24,6 +24,7 @@ from ministack.services import glue
 from localaws import events, glue_arguments, roles
 from localaws.errors import JavaError
 from localaws.glue_process import JobProcess, JobSpec, Outcome, limits
+from localaws.metrics import jobs
 
 logger = logging.getLogger("localaws.glue")
 
@@ -195,6 +196,8 @@ def _finish(run: Run, outcome: Outcome) -> None:
         if outcome.message:
             run["ErrorMessage"] = outcome.message
         run["JobRunState"] = outcome.state
+    arguments = {**(glue._jobs.get(run["JobName"], {}).get("DefaultArguments") or {}), **run["Arguments"]}
+    jobs.count_run(run["JobName"], run["Id"], outcome.state, arguments)
     events.job_state_change(run["JobName"], run["Id"], outcome.state, outcome.message)
 
 

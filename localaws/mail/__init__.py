@@ -8,7 +8,3 @@ a CloudFormation template is confirmed by itself, because whoever deploys on one
 so. A subscription by the API waits for ConfirmSubscription with the token of its mail. Message attributes, which AWS
 does not mail, are headers `X-Amz-Sns-Attribute-<name>`.
 """
-
-from localaws.mail.delivery import install
-
-__all__ = ["install"]

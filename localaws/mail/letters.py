@@ -11,7 +11,7 @@ from email.utils import format_datetime
 
 DEFAULT_SUBJECT = "AWS Notification Message"
 CONFIRM_SUBJECT = "AWS Notification - Subscription Confirmation"
-_POLICY = policy.SMTP.clone(cte_type="8bit", utf8=False)
+_POLICY = policy.SMTP
 _LINE = "--"
 
 
@@ -34,16 +34,20 @@ def as_eml(letter: Letter, at: datetime) -> bytes:
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = Address("AWS Notifications", "no-reply", "sns.amazonaws.com")
     mail["To"] = letter.to
-    mail["Subject"] = letter.subject
+    mail["Subject"] = _one_line(letter.subject)
     mail["Date"] = format_datetime(at)
     mail["Message-ID"] = f"<{letter.message_id}@sns.amazonaws.com>"
     mail["X-Amz-Sns-Message-Id"] = letter.message_id
     mail["X-Amz-Sns-Topic-Arn"] = letter.topic_arn
     mail["X-Amz-Sns-Subscription-Arn"] = letter.subscription_arn
     for name, value in sorted(letter.attributes.items()):
-        mail[f"X-Amz-Sns-Attribute-{name}"] = value
+        mail[f"X-Amz-Sns-Attribute-{name}"] = _one_line(value)
     mail.set_content(letter.text, charset="utf-8", cte="quoted-printable")
     return mail.as_bytes()
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def notification_text(text: str, subscription_arn: str, to: str, endpoint_url: str) -> str:

@@ -1,5 +1,6 @@
-"""Data points: where every metric of the embedded AWS is counted."""
+"""Data points: where every metric of the embedded AWS is counted. A metric's points are kept in the order of AT."""
 
+import bisect
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -58,8 +59,10 @@ def store_datum(namespace: str, name: str, dims: dict[str, str], ts: float, *val
         bucket = cloudwatch._metric_bucket((namespace, name, cloudwatch._dims_key(dims)))
         known = len(bucket)
         _store_datum(namespace, name, dims, ts, *values)
-        for point in bucket[known:]:
+        new, bucket[known:] = bucket[known:], []
+        for point in new:
             point[AT] = ts + now() - time.time()
+            bisect.insort(bucket, point, key=_at)
     changed.set()
 
 
@@ -68,7 +71,7 @@ def evict_old() -> None:
     cutoff = time.time() - cloudwatch.TWO_WEEKS_SECONDS
     with _lock:
         for points in cloudwatch._metrics._data.values():
-            if points and points[0]["Timestamp"] < cutoff:
+            if any(point["Timestamp"] < cutoff for point in points):
                 points[:] = [point for point in points if point["Timestamp"] >= cutoff]
 
 
@@ -76,4 +79,8 @@ def points_of(namespace: str, name: str, dimensions: Mapping[str, str], since: f
     """The data points of one metric (exactly these dimensions) after a moment of the lake's clock."""
     with _lock:
         points = cloudwatch._metrics.get((namespace, name, cloudwatch._dims_key(dict(dimensions)))) or []
-        return [point for point in points if point[AT] > since]
+        return points[bisect.bisect_right(points, since, key=_at) :]
+
+
+def _at(point: dict[str, Any]) -> float:
+    return float(point[AT])

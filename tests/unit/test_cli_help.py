@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from lakehouse.contract.load import pipelines
 
+PARTS = (("quarantine", "list"), ("quarantine", "show"), ("notifications",), ("notifications", "show"))
 COMMANDS = ("up", "down", "demo", "generate", "put", "status", "runs", "files", "query", "template")
 SHOWING = ("up", "down", "demo", "generate", "put", "status", "runs", "files", "query")
 
@@ -21,15 +22,15 @@ def _help(*command: str) -> str:
 
 def test_the_first_page_names_every_command() -> None:
     page = _help()
-    assert [name for name in (*COMMANDS, "quarantine") if not re.search(rf"^\W*{name} ", page, re.MULTILINE)] == []
+    assert [name for name in (*COMMANDS, "quarantine", "notifications") if not re.search(rf"^\W*{name} ", page, re.MULTILINE)] == []
 
 
-@pytest.mark.parametrize("command", [*((name,) for name in COMMANDS), ("quarantine", "list"), ("quarantine", "show")])
+@pytest.mark.parametrize("command", [*((name,) for name in COMMANDS), *PARTS])
 def test_every_command_has_an_example(command: tuple[str, ...]) -> None:
     assert f"lake {' '.join(command)}" in _help(*command).split("Example")[1]
 
 
-@pytest.mark.parametrize("command", [*((name,) for name in SHOWING), ("quarantine", "list"), ("quarantine", "show")])
+@pytest.mark.parametrize("command", [*((name,) for name in SHOWING), *PARTS])
 def test_every_command_that_shows_something_speaks_json(command: tuple[str, ...]) -> None:
     assert "--json" in _help(*command)
 
