@@ -33,7 +33,8 @@ class Column:
     max_length: int = 1024
     format: str | None = None
     currency_text: bool = False
-    """The input writes the number as `$1,234.56` (text): parse it strictly."""
+    """The input writes the number as text after a dollar sign: `$1,234.56`, `-$5`. The commas between thousands may be
+    left out altogether (`$1234.56`), but not set wrong; nothing else stands beside the number."""
     references: str | None = None
     """`<seed>.<column>`: only values that this column of a seed holds are accepted. Strings only."""
 
