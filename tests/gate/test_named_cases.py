@@ -182,12 +182,12 @@ DOCUMENTS: list[tuple[str, str, int | str]] = [
     ("white space", " \n", "no_rows"),
     ("an empty array", "[]\n", "no_rows"),
     ("an empty envelope", '{"transactions": []}\n', "no_rows"),
-    ("an empty object", "{}\n", "too_many_bad_rows"),
-    ("null", "null\n", "too_many_bad_rows"),
-    ("an array in an array", f"[[{ONE}]]", "too_many_bad_rows"),
+    ("an empty object", "{}\n", "row: missing_field"),
+    ("null", "null\n", "row: not_an_object"),
+    ("an array in an array", f"[[{ONE}], {TWO}]", "row: not_an_object"),
     ("two arrays in an envelope", f'{{"a": [{ONE}], "b": [{TWO}]}}', "content_after_end"),
     ("two envelopes", f'{{"transactions": [{ONE}]}}\n{{"transactions": [{TWO}]}}\n', "content_after_end"),
-    ("an envelope in an envelope", f'{{"a": {{"transactions": [{ONE}]}}}}', "too_many_bad_rows"),
+    ("an envelope in an envelope", f'{{"a": {{"transactions": [{ONE}]}}}}', "row: unknown_field"),
     ("a document cut", PRETTY[:-3], "truncated_json"),
     ("an envelope cut", f'{{"transactions": [{ONE}', "truncated_json"),
     ("an envelope without its brace", f'{{"transactions": [{ONE}]', "truncated_json"),
@@ -198,11 +198,14 @@ DOCUMENTS: list[tuple[str, str, int | str]] = [
 def test_document_of_transactions_is_an_object_an_array_or_an_envelope(
     tmp_path: Path, text: str, expected: int | str
 ) -> None:
-    judgement = _judged("transactions", text.encode(), "20260131T101112Z.json", tmp_path).judgement
+    result = _judged("transactions", text.encode(), "20260131T101112Z.json", tmp_path)
     if isinstance(expected, int):
-        assert (judgement.verdict, judgement.rows_accepted) == ("accepted", expected)
+        assert (result.judgement.verdict, len(result.rows), result.refused) == ("accepted", expected, [])
+    elif expected.startswith("row: "):
+        assert result.judgement.verdict == "accepted"
+        assert [f"row: {row['reason']}" for row in result.refused] == [expected]
     else:
-        assert (judgement.verdict, judgement.reason) == ("refused", expected)
+        assert (result.judgement.verdict, result.judgement.reason) == ("refused", expected)
 
 
 DATES: list[tuple[str, date | str]] = [
