@@ -1,26 +1,25 @@
 """SQL test cases as folders: inputs and the rows expected of them, collected without any Python per case.
 
 tests/sql/<pipeline>/<table>/<case>/
-    input/users.ndjson              a file of the batch `default`; its key is bronze/<pipeline>/users.ndjson
-    input/orders/<batch>/<file>     a file of another batch
-    input-2/…                       optional: what arrives later; a file of the same name replaces the earlier one
-    expected.ndjson                 the gold rows, in any order
+    input/<path>        a valid bronze file; its key is bronze/<pipeline>/<path>, which says dataset and batch
+    input-2/…           optional: what arrives later; a file of the same name replaces the earlier one
+    expected.ndjson     the gold rows, in any order; without any input folder nothing has arrived yet
 """
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from lakehouse.contract.model import Dataset, GoldTable, Pipeline
+from lakehouse.contract.model import Dataset, GoldTable, Pipeline, Place
+from lakehouse.contract.route import place_of
+from lakehouse.gate.judge import judge
 from lakehouse.ledger.items import SlotInForce
-from lakehouse.names import DEFAULT_BATCH, digest, silver_data_path
+from lakehouse.names import digest, silver_data_path
 from lakehouse.silver.commit import commit_dataset
 from lakehouse.silver.table import SilverStore
 
@@ -69,78 +68,64 @@ def typed(value: Any, kind: str) -> Any:
 
 @dataclass(frozen=True)
 class Arrived:
-    """One input file and the slot that it fills."""
+    """One input file and the slot that it fills. Its path ends with its bronze key."""
 
-    dataset: str
-    batch: str
-    key: str
+    place: Place
     file: Path
 
 
-def arrived(pipeline: str, step: Path) -> list[Arrived]:
-    """The files of one step, by (batch, key)."""
-    found = []
-    for file in step.rglob("*.ndjson"):
-        parts = file.relative_to(step).parts
-        dataset = parts[0].removesuffix(".ndjson")
-        batch = parts[1] if len(parts) == 3 else DEFAULT_BATCH
-        found.append(Arrived(dataset, batch, f"bronze/{pipeline}/{'/'.join(parts)}", file))
-    return sorted(found, key=lambda one: (one.batch, one.key))
-
-
 class LocalSilver:
-    """Silver tables in a folder, filled as the gate and the commit fill them."""
+    """Silver tables in a folder, filled by the gate's judging and the commit, with the bronze files beside them."""
 
     def __init__(self, folder: Path, pipeline: Pipeline) -> None:
-        self.store = SilverStore(str(folder))
+        self.store = SilverStore(str(folder / "lake"))
         self.pipeline = pipeline
         self.slots: dict[str, dict[str, SlotInForce]] = {}
         self.in_force: dict[tuple[str, str], Arrived] = {}
+        self._folder = folder
 
-    def bring(self, step: Path) -> dict[str, int]:
-        """Commit one step's files; the version of every table afterwards."""
-        for one in arrived(self.pipeline.name, step):
-            dataset = next(found for found in self.pipeline.datasets if found.name == one.dataset)
-            self.slots.setdefault(one.batch, {})[digest(one.key)] = self._write(dataset, one)
-            self.in_force[one.batch, one.key] = one
-        for batch in sorted(self.slots):
-            for dataset in self.pipeline.datasets:
-                commit_dataset(self.store, dataset, batch, lambda batch=batch: self.slots[batch])
+    def bring_all(self, steps: list[Path]) -> dict[str, int]:
+        """Commit the files of one step after another; the version of every table afterwards."""
+        for step in steps:
+            for file in sorted(path for path in step.rglob("*") if path.is_file()):
+                self._bring(self._arrived(step, file))
+            for batch in sorted(self.slots):
+                for dataset in self.pipeline.datasets:
+                    commit_dataset(self.store, dataset, batch, lambda batch=batch: self.slots[batch])
         return {dataset.name: commit_dataset(self.store, dataset, "none", dict) for dataset in self.pipeline.datasets}
 
     def files_in_force(self) -> dict[str, list[Path]]:
         """By dataset, in ascending order of (batch, key): what the independent recomputation reads."""
         found: dict[str, list[Path]] = {dataset.name: [] for dataset in self.pipeline.datasets}
         for _, one in sorted(self.in_force.items()):
-            found[one.dataset].append(one.file)
+            found[one.place.dataset].append(one.file)
         return found
 
-    def _write(self, dataset: Dataset, one: Arrived) -> SlotInForce:
-        """The typed Parquet file of an input file, named by its content and slot."""
-        name = digest(one.key, one.file.read_text())
+    def _arrived(self, step: Path, file: Path) -> Arrived:
+        key = f"bronze/{self.pipeline.name}/{file.relative_to(step).as_posix()}"
+        place = place_of(key, {self.pipeline.name: self.pipeline})
+        assert isinstance(place, Place), place
+        bronze = self._folder / step.name / key
+        bronze.parent.mkdir(parents=True, exist_ok=True)
+        return Arrived(place, shutil.copyfile(file, bronze))
+
+    def _bring(self, one: Arrived) -> None:
+        slot = self._judged(self.pipeline.dataset(one.place.dataset), one)
+        self.slots.setdefault(one.place.batch, {})[one.place.slot_id] = slot
+        self.in_force[one.place.batch, one.place.key] = one
+
+    def _judged(self, dataset: Dataset, one: Arrived) -> SlotInForce:
+        """The silver file of an input file that the gate accepts without a refused row."""
+        workdir = self._folder / "gate"
+        workdir.mkdir(exist_ok=True)
+        with one.file.open("rb") as stream:
+            found = judge(stream, one.place.key, replace(dataset, max_bad_share=Decimal(1)), workdir)
+        refused = found.quarantine_rows.read_text() if found.quarantine_rows else ""
+        assert found.parquet is not None, f"{one.place.key}: {found.message}"
+        assert not refused, f"{one.place.key}: a case's input is valid, but {refused}"
+        name = digest(one.place.key, found.content_sha256)
         path = Path(self.store.uri(dataset.pipeline, dataset.name)) / silver_data_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = write_silver(dataset, one.file, path)
+        shutil.move(found.parquet, path)
         size = path.stat().st_size
-        return SlotInForce(dataset.name, one.key, name, rows, one.file.stat().st_size, size, revision=1)
-
-
-def write_silver(dataset: Dataset, ndjson: Path, parquet: Path) -> int:
-    """A silver data file from valid NDJSON; its number of rows."""
-    kinds = {"string": "VARCHAR", "int": "INTEGER", "long": "BIGINT", "timestamp": "TIMESTAMPTZ"}
-    columns: Mapping[str, str] = {one.name: kinds.get(one.type, one.type.upper()) for one in dataset.columns}
-    schema = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in columns) + "}"
-    select = ", ".join(
-        f'cast("{name}"::timestamptz at time zone \'UTC\' as date) as "{name}"'
-        if kind == "DATE"
-        else f'cast("{name}" as {kind}) as "{name}"'
-        for name, kind in columns.items()
-    )
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        source = f"read_json('{ndjson}', format = 'newline_delimited', columns = {schema})"
-        query = f"select {select}, row_number() over () as _line from {source}"
-        connection.execute(f"copy ({query}) to '{parquet}' (format parquet, compression zstd)")
-        found = connection.execute(f"select count(*) from read_parquet('{parquet}')").fetchone()
-    assert found is not None
-    return int(found[0])
+        return SlotInForce(dataset.name, one.place.key, name, found.rows_accepted, found.bytes, size, revision=1)

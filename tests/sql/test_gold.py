@@ -1,8 +1,8 @@
 """Every SQL case gives the expected rows on Spark, on DuckDB and in the independent recomputation."""
 
 import datetime
+from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from lakehouse.engines import spark as on_spark
 from lakehouse.engines.checksum import checksum
 from lakehouse.silver.table import pinned
 from tests.sql.cases import Case, LocalSilver, all_cases
+from tests.sql.independent import PIPELINES, recomputation
 
 ARROW = {
     "string": pa.string(),
@@ -47,19 +48,6 @@ def by_key(rows: list[dict[str, Any]], table: GoldTable) -> list[dict[str, Any]]
     return sorted(rows, key=lambda row: [row[name] for name in table.key])
 
 
-def independent(pipeline: str) -> ModuleType:
-    """`pipelines/<pipeline>/recompute.py`, imported by its path."""
-    import importlib.util
-
-    path = Path(__file__).parents[2] / "pipelines" / pipeline / "recompute.py"
-    spec = importlib.util.spec_from_file_location(f"recompute_{pipeline}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: f"{case.table}-{case.folder.name}")
 def test_both_engines_and_the_recomputation_agree_with_the_expected_rows(
     case: Case, spark: SparkSession, tmp_path: Path
@@ -67,9 +55,8 @@ def test_both_engines_and_the_recomputation_agree_with_the_expected_rows(
     pipeline = pipelines()[case.pipeline]
     table = next(found for found in pipeline.gold if found.name == case.table)
     expected = by_key(case.expected(table), table)
-    silver = LocalSilver(tmp_path / "lake", pipeline)
-    for step in case.steps():
-        versions = silver.bring(step)
+    silver = LocalSilver(tmp_path, pipeline)
+    versions = silver.bring_all(case.steps())
 
     uris = {dataset.name: silver.store.uri(pipeline.name, dataset.name) for dataset in pipeline.datasets}
     _, slots = pinned(silver.store, pipeline.datasets)
@@ -95,7 +82,7 @@ def test_both_engines_and_the_recomputation_agree_with_the_expected_rows(
     assert spark_figures.rows == len(expected)
     assert checksum(spark_files) == checksum([file])
 
-    relation = independent(pipeline.name).recompute(silver.files_in_force())
+    relation = recomputation(pipeline.name)(silver.files_in_force())[table.name]
     assert relation.columns == [column.name for column in table.columns]
     recomputed = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
     assert by_key([in_utc(row) for row in recomputed], table) == expected
@@ -106,3 +93,11 @@ def in_utc(row: dict[str, Any]) -> dict[str, Any]:
         name: value.astimezone(datetime.UTC) if isinstance(value, datetime.datetime) else value
         for name, value in row.items()
     }
+
+
+def test_every_gold_table_of_every_pipeline_has_at_least_three_cases() -> None:
+    found = Counter((case.pipeline, case.table) for case in all_cases())
+    tables = {(path.parents[1].name, path.stem) for path in PIPELINES.glob("*/gold/*.sql")}
+    assert tables == {(name, table.name) for name, one in pipelines().items() for table in one.gold}
+    assert set(found) == tables
+    assert min(found.values()) >= 3
