@@ -15,6 +15,7 @@ from localaws import (
     lambda_async,
     lambdas,
     redshift,
+    request_arns,
     s3_events,
     saving,
     stepfunctions,
@@ -43,6 +44,7 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     glue_jobs.install(endpoint_url, state_dir / "jobs")
     crawlers.install(endpoint_url)
     stepfunctions.install(endpoint_url)
+    request_arns.install()
     catalog.install()
     cloudformation.install()
     cloudformation_tables.install()

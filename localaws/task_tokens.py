@@ -7,6 +7,7 @@ itself raises fails the task at once; the role must allow the call; HeartbeatSec
 *Here*: as on AWS. Tokens are shorter than AWS's.
 """
 
+import base64
 import json
 import threading
 import time
@@ -89,7 +90,21 @@ def _wait(info: Data, deadline: float, heartbeat_seconds: float) -> None:
 
 def _renew_token(state: Data, context: Data) -> None:
     if state.get("Type") == "Task" and _WAITING in state.get("Resource", ""):
-        context["Task"] = {"Token": new_uuid()}
+        context["Task"] = {"Token": token_of(context["StateMachine"]["Id"])}
+
+
+def token_of(machine_arn: str) -> str:
+    """A new token. As AWS's, it tells the service whose task it is, so that policies can be asked for that machine."""
+    return base64.urlsafe_b64encode(f"{new_uuid()} {machine_arn}".encode()).decode()
+
+
+def machine_of(token: str) -> str | None:
+    """The state machine whose task a token is of; None for anything else."""
+    try:
+        _, _, machine_arn = base64.urlsafe_b64decode(token).decode().partition(" ")
+    except ValueError:
+        return None
+    return machine_arn or None
 
 
 def _answer(kind: str, data: Data) -> Answer:

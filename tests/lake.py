@@ -10,7 +10,12 @@ from deploy.config import Config
 from lakehouse.settings import Settings
 from localaws import EmbeddedAws
 
-SERVICES = {"glue-gold": "glue.amazonaws.com", "workflow": "states.amazonaws.com"}
+SERVICES = {
+    "glue-gold": "glue.amazonaws.com",
+    "crawler": "glue.amazonaws.com",
+    "warehouse": "redshift.amazonaws.com",
+    "workflow": "states.amazonaws.com",
+}
 """Who assumes a role; Lambda where nothing is said."""
 
 

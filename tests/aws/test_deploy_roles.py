@@ -77,6 +77,54 @@ def invoke(who: str) -> tuple[str, Ask]:
     )
 
 
+def put_events(*sources: str) -> tuple[str, Ask]:
+    return "events", lambda lake, events: events.put_events(
+        Entries=[{"Source": source, "DetailType": "probe", "Detail": "{}"} for source in sources]
+    )
+
+
+def crawl(name: str) -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.start_crawler(Name=lake.named(name))
+
+
+def crawl_elsewhere() -> tuple[str, Ask]:
+    return "glue", lambda _, glue: glue.start_crawler(Name="somebody-elses")
+
+
+def answer_task(machine: str) -> tuple[str, Ask]:
+    """A token that the service makes no more, of a machine of the lake or of another one."""
+
+    def ask(lake: Lake, states: Any) -> object:
+        from localaws.task_tokens import token_of  # imports ministack, which reads its settings once
+
+        machines = lake.settings.state_machine_arn_prefix.removesuffix(lake.named(""))
+        return states.send_task_failure(taskToken=token_of(machines + machine))
+
+    return "stepfunctions", ask
+
+
+def read_partitions() -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.get_partitions(
+        DatabaseName=lake.settings.gold_database, TableName="user_activity"
+    )
+
+
+def make_table(layer: str) -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.update_table(
+        DatabaseName=lake.outputs[f"{layer.capitalize()}Database"], TableInput={"Name": "no_such_table"}
+    )
+
+
+def send(queue: str) -> tuple[str, Ask]:
+    return "sqs", lambda lake, sqs: sqs.send_message(QueueUrl=lake.outputs[f"{queue}Url"], MessageBody="")
+
+
+def query() -> tuple[str, Ask]:
+    return "athena", lambda lake, athena: athena.start_query_execution(
+        QueryString="select 1", WorkGroup=lake.config.prefix
+    )
+
+
 def receive() -> tuple[str, Ask]:
     return "sqs", lambda lake, sqs: sqs.receive_message(QueueUrl=lake.outputs["GateQueueUrl"])
 
@@ -108,10 +156,35 @@ ALLOWED = [
     ("glue-gold", write_ledger()),
     ("publish", read_gold_table()),
     ("publish", write_ledger()),
+    ("publish", read_partitions()),
+    ("publish", put_events("lakegate")),
+    ("publish", publish()),
     ("failed", write_ledger()),
     ("failed", publish()),
+    ("derive", get("silver/p/d/data/probe")),
+    ("derive", put("gold/p/t/run=r/a/probe")),
+    ("derive", put("exports/p/t/run=r/a/t.csv")),
+    ("derive", read_gold_table()),
+    ("derive", put_events("lakegate")),
+    ("compact", get("silver/p/d/data/probe")),
+    ("compact", put("silver/p/d/data/compact-probe.parquet")),
+    ("compact", put("silver/p/d/_delta_log/probe")),
+    ("compact", read_ledger()),
+    ("crawl", crawl("no-such-crawler")),
+    ("crawled", crawl("no-such-crawler")),
+    ("crawled", answer_task("lakegate-sales")),
+    ("carts-generate", put("bronze/carts/_probe/x/y")),
+    ("carts-generate", send("FunctionsDeadLetters")),
+    ("crawler", get("bronze/probe")),
+    ("crawler", listing("silver/")),
+    ("crawler", make_table("bronze")),
+    ("crawler", read_gold_table()),
     ("workflow", invoke("commit")),
     ("workflow", invoke("publish")),
+    ("workflow", invoke("crawl")),
+    ("workflow", invoke("load")),
+    ("workflow", query()),
+    ("workflow", publish()),
 ]
 
 DENIED = [
@@ -144,11 +217,46 @@ DENIED = [
     ("publish", get("gold/p/t/run=r/a/probe")),
     ("publish", read_silver_table()),
     ("publish", drop_gold_table()),
+    ("publish", put_events("somebody.else")),
+    ("publish", put_events("lakegate", "somebody.else")),
+    ("publish", invoke("derive")),
+    ("derive", get("bronze/probe")),
+    ("derive", put("silver/p/d/data/probe")),
+    ("derive", put_events("aws.probe")),
+    ("derive", start_run("activity")),
+    ("compact", get("bronze/probe")),
+    ("compact", put("silver/p/d/data/probe")),
+    ("compact", delete("silver/p/d/data/probe")),
+    ("compact", write_ledger()),
+    ("compact", put("gold/p/t/run=r/a/probe")),
+    ("load", get("silver/p/d/data/probe")),
+    ("load", put("gold/p/t/run=r/a/probe")),
+    ("load", read_gold_table()),
+    ("crawl", answer_task("lakegate-sales")),
+    ("crawled", answer_task("somebody-elses")),
+    ("crawl", crawl_elsewhere()),
+    ("crawled", crawl_elsewhere()),
+    ("crawl", read_gold_table()),
+    ("crawled", start_run("activity")),
+    ("crawled", write_ledger()),
+    ("carts-generate", put("bronze/sales/_probe/x/y")),
+    ("carts-generate", get("bronze/probe")),
+    ("carts-generate", delete("bronze/carts/_probe/x/y")),
+    ("carts-generate", write_ledger()),
+    ("carts-generate", send("GateDeadLetters")),
+    ("crawler", put("bronze/probe")),
+    ("crawler", make_table("gold")),
+    ("crawler", drop_gold_table()),
+    ("crawler", get("quarantine/p/d/f/probe")),
     ("failed", get("bronze/probe")),
     ("failed", read_gold_table()),
     ("failed", start_run("activity")),
     ("workflow", get("gold/p/t/run=r/a/probe")),
+    ("workflow", get("silver/p/d/data/probe")),
     ("workflow", invoke("gate")),
+    ("workflow", invoke("derive")),
+    ("workflow", invoke("carts-generate")),
+    ("workflow", crawl("sales-raw")),
     ("workflow", start_job()),
     ("workflow", write_ledger()),
 ]
@@ -162,9 +270,17 @@ OPERATOR_MAY = [
     listing("gold/"),
     read_ledger(),
     read_gold_table(),
+    invoke("carts-generate"),
+    crawl("no-such-crawler"),
+    read_partitions(),
+    query(),
 ]
 
 OPERATOR_MAY_NOT = [
+    invoke("derive"),
+    invoke("load"),
+    put_events("lakegate"),
+    make_table("bronze"),
     put("silver/p/d/data/probe"),
     put("gold/p/t/run=r/a/probe"),
     put("quarantine/p/d/f/probe"),
