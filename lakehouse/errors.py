@@ -31,3 +31,11 @@ class EngineError(LakeError):
 
 class PublishError(LakeError):
     """The catalog pointer could not be moved although the run brings newer data."""
+
+
+class CrawlError(LakeError):
+    """A crawler has not come to rest, so those who wait for it cannot be answered yet."""
+
+
+class WarehouseError(LakeError):
+    """The warehouse refused a load, or what was to be loaded is not published."""

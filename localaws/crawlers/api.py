@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.loaders import create_loader
 from ministack.core.responses import error_response_json, get_region, json_response
 from ministack.services import glue
 
@@ -30,6 +31,8 @@ _threads: dict[int, threading.Thread] = {}
 _stops: dict[int, threading.Event] = {}
 """By identity of the crawler's record."""
 _place: dict[str, str] = {}
+_loader = create_loader()
+"""Keeps what the AWS services look like: each session would read it anew."""
 
 _create, _update, _delete = glue._create_crawler, glue._update_crawler, glue._delete_crawler
 _metrics = glue._get_crawler_metrics
@@ -237,7 +240,7 @@ def _last_crawl(name: str, began: float, status: str, message: str, crawl_id: st
         "LogGroup": GROUP,
         "LogStream": name,
         "MessagePrefix": crawl_id,
-        "StartTime": round(began, 3),
+        "StartTime": int(began * 1000) / 1000,
     }
     return {**last, "ErrorMessage": message} if message else last
 
@@ -277,8 +280,14 @@ def _code(body: bytes) -> str:
 
 
 def _client(service: str, session: roles.RoleSession) -> Any:
-    keys: Any = boto3.Session(
-        session.access_key_id, session.secret_access_key, session.session_token, region_name=get_region()
+    keys = botocore.session.get_session()
+    keys.register_component("data_loader", _loader)
+    return keys.create_client(
+        service,
+        region_name=get_region(),
+        endpoint_url=_place["endpoint_url"],
+        aws_access_key_id=session.access_key_id,
+        aws_secret_access_key=session.secret_access_key,
+        aws_session_token=session.session_token,
+        config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
     )
-    config = Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"})
-    return keys.client(service, endpoint_url=_place["endpoint_url"], config=config)

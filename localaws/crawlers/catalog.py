@@ -112,7 +112,7 @@ class Catalog:
     def _remove_partition(self, target: dict[str, str], partition: Table) -> None:
         values = partition["Values"]
         if self._policy.delete == "DELETE_FROM_DATABASE":
-            _check(self._glue.batch_delete_partition(**target, PartitionsToDelete=[{"Values": values}]))
+            self._glue.delete_partition(**target, PartitionValues=values)
             self.counts.partitions_deleted += 1
         elif self._policy.delete == "LOG":
             self._log.warn(f"The files of partition {values} of {target['TableName']} are gone; it is left as it is")
