@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cfnlint
+import jsonschema
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -44,8 +46,24 @@ def followers(state: State) -> set[str]:
     return {name for name in found if name}
 
 
+def test_it_keeps_cfn_lints_rules_for_the_states_language(definition: State) -> None:
+    place = Path(cfnlint.__file__).parent / "data" / "schemas" / "other" / "step_functions" / "statemachine.json"
+    schema = json.loads(place.read_text())
+    arn = "arn:aws:lambda:us-east-1:111122223333:function:made-up"
+    text = re.sub(r"\$\{[A-Za-z]+FunctionArn\}", arn, json.dumps(definition))
+    jsonschema.validators.validator_for(schema)(schema).validate(json.loads(text))
+
+
 def test_there_are_definitions_to_look_at() -> None:
     assert len(FILES) >= 3
+
+
+def test_tasks_of_the_same_name_are_the_same_but_for_what_follows() -> None:
+    met: States = {}
+    for file in FILES:
+        for name, state in tasks(json.loads(file.read_text())):
+            said = {key: value for key, value in state.items() if key not in ("Comment", "Next", "End")}
+            assert met.setdefault(name, said) == said, f"{name} of {file.parent.name}"
 
 
 def test_every_state_says_what_it_is_for(definition: State) -> None:
