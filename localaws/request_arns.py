@@ -1,17 +1,21 @@
 """Which resource a request is about, where policies are asked and ministack takes another one.
 
-*ministack*: a crawler's name is taken for a table's, and the answer to a task's token is about everything (`*`).
-*AWS*: about the crawler, and about the state machine whose task waits.
+*ministack*: a crawler's or database's name is taken for a table's, and the answer to a task's token is about
+everything (`*`).
+*AWS*: about the crawler or the database, and about the state machine whose task waits.
 *Here*: as on AWS, for the tokens that `localaws.task_tokens` makes.
 """
 
+import re
 from typing import Any
 
 from ministack.core import iam_actions
 
 from localaws.task_tokens import machine_of
 
-_CRAWLERS = ("GetCrawler", "StartCrawler", "StopCrawler", "CreateCrawler", "UpdateCrawler", "DeleteCrawler")
+_GLUE = re.compile(r"(?:Get|Start|Stop|Create|Update|Delete)(Crawler|Database)")
+"""Operations of Glue that say with `Name` which one is meant.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html"""
 _ANSWERS = ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat")
 
 
@@ -23,8 +27,10 @@ def install() -> None:
         service: str, method: str, path: str, headers: Any, body: bytes, params: Any, region: str, account: str
     ) -> str:
         action = headers.get("x-amz-target", "").rpartition(".")[2]
-        if service == "glue" and action in _CRAWLERS:
-            return f"arn:aws:glue:{region}:{account}:crawler/{iam_actions._safe_json_field(body, 'Name')}"
+        if service == "glue" and (of := _GLUE.fullmatch(action)):
+            name = iam_actions._safe_json_field(body, "Name")
+            if name:
+                return f"arn:aws:glue:{region}:{account}:{of[1].lower()}/{name}"
         if service == "states" and action in _ANSWERS:
             return machine_of(iam_actions._safe_json_field(body, "taskToken")) or "*"
         return str(arn_of(service, method, path, headers, body, params, region, account))
