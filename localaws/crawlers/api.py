@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 from ministack.core.responses import error_response_json, get_region, json_response
 from ministack.services import glue
+from ministack.services.cloudformation import provisioners
 
 from localaws import events, roles
 from localaws.crawlers.changes import Counts
@@ -36,6 +37,7 @@ _loader = create_loader()
 
 _create, _update, _delete = glue._create_crawler, glue._update_crawler, glue._delete_crawler
 _metrics = glue._get_crawler_metrics
+_stack_delete = provisioners._glue_crawler_delete
 
 
 def install(endpoint_url: str) -> None:
@@ -45,6 +47,7 @@ def install(endpoint_url: str) -> None:
     glue._start_crawler, glue._stop_crawler = start_crawler, stop_crawler
     glue._get_crawler, glue._get_crawlers = get_crawler, get_crawlers
     glue._get_crawler_metrics = get_crawler_metrics
+    provisioners._RESOURCE_HANDLERS["AWS::Glue::Crawler"]["delete"] = delete_with_stack
 
 
 def scheduled() -> list[tuple[str, str]]:
@@ -96,6 +99,15 @@ def delete_crawler(data: dict[str, Any]) -> Answer:
         return _refused("CrawlerRunningException", f"Crawler with name {data['Name']} is running")
     answer: Answer = _delete(data)
     return answer
+
+
+def delete_with_stack(physical_id: str, properties: Mapping[str, Any]) -> None:
+    """CloudFormation deletes a crawler; a crawl that runs is stopped, and nobody hears of its end."""
+    record = glue._crawlers.get(physical_id)
+    if record is not None and record["State"] in _BUSY:
+        _stops[id(record)].set()
+        record["State"] = "READY"
+    _stack_delete(physical_id, properties)
 
 
 def start_crawler(data: dict[str, Any]) -> Answer:
