@@ -103,9 +103,12 @@ def _paths(fields: Fields) -> tuple[str, ...]:
     paths = fields.texts("paths")
     for index, path in enumerate(paths):
         try:
-            placeholders(path)
+            names = placeholders(path)
         except ValueError as error:
             fields.fail(f"paths[{index}]", str(error))
+        for part, whole in (("month", "year"), ("day", "month")):
+            if part in names and whole not in names:
+                fields.fail(f"paths[{index}]", f"found {path!r}, expected {{{part}}} only beside {{{whole}}}")
     return paths
 
 

@@ -17,8 +17,7 @@ def placeholders(pattern: str) -> tuple[str, ...]:
     """Names of the placeholders, in order.
 
     Raises:
-        ValueError: a brace that belongs to no placeholder, a placeholder twice, an absolute or empty path segment, or
-            `{month}` without `{year}`, `{day}` without `{month}`.
+        ValueError: a brace that belongs to no placeholder, a placeholder twice, or an absolute or empty path segment.
     """
     rest = PLACEHOLDER.sub("", pattern)
     if "{" in rest or "}" in rest:
@@ -28,9 +27,6 @@ def placeholders(pattern: str) -> tuple[str, ...]:
         raise ValueError(f"found {pattern!r}, expected every placeholder once")
     if "" in pattern.split("/"):
         raise ValueError(f"found {pattern!r}, expected no leading, trailing or double slash")
-    for part, whole in (("month", "year"), ("day", "month")):
-        if part in names and whole not in names:
-            raise ValueError(f"found {pattern!r}, expected {{{part}}} only beside {{{whole}}}")
     return tuple(names)
 
 

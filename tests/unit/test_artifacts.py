@@ -76,8 +76,8 @@ def test_handler_runs_from_the_zip_alone(tmp_path: Path, who: str) -> None:
     package.write_bytes(build_artifacts().functions.data)
     code = (
         "import sys, json; sys.path.insert(0, sys.argv[1]); "
-        f"import {who}, lakehouse.contract.load as load; "
-        "print(json.dumps([sorted(load.pipelines()), callable("
+        f"import {who}, lakehouse.contract.load as contracts; "
+        "print(json.dumps([sorted(contracts.pipelines()), callable("
         f"{who}.handler), {who}.__file__]))"
     )
     done = subprocess.run(

@@ -24,7 +24,7 @@ def _pipeline(name: str, paths: dict[str, tuple[str, ...]], batch: str = "{batch
 
 SHOP = {"shop": _pipeline("shop", SHOP_PATHS)}
 TWO = SHOP | {"outlet": _pipeline("outlet", {"orders": SHOP_PATHS["orders"]})}
-DATED = {"tills": _pipeline("tills", {"sales": ("sales/day={day}/{file}.{ext}",)}, batch="{day}")}
+DATED = {"tills": _pipeline("tills", {"sales": ("sales/day={date}/{file}.{ext}",)}, batch="{date}")}
 SPLIT = {"tills": _pipeline("tills", {"sales": ("sales/y={y}/m={m}/{file}.{ext}",)}, batch="{y}-{m}")}
 
 
