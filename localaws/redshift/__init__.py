@@ -55,3 +55,8 @@ def shut_down() -> None:
     """Cancel what runs, then stop PostgreSQL."""
     for executor in _installed:
         executor.shut_down()
+
+
+def postgres() -> Postgres:
+    """The server behind the Data API, for those who look behind it."""
+    return _installed[-1].postgres

@@ -8,7 +8,8 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 CONFLICT = "ERROR: 1023 DETAIL: Serializable isolation violation on table in Redshift"
 """https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation-serializable-isolation-troubleshooting.html"""
 LOST = "ERROR: The connection to the database was lost before the statement ended"
-_SERIALIZATION_FAILURE, _CANCELLED, _CHECK_VIOLATION = "40001", "57014", "23514"
+_SERIALIZATION_FAILURE, _CANCELLED = "40001", "57014"
+_CHECK_VIOLATION, _NULL_VIOLATION = "23514", "23502"
 _ENDED_BY_SERVER = ("57P01", "57P02", "57P03")
 
 
@@ -63,5 +64,7 @@ def of_postgres(error: DatabaseError | InterfaceError | OSError) -> StatementErr
         return StatementError(CONFLICT)
     if code == _CHECK_VIOLATION and str(said.get("n", "")).startswith("bytes_"):
         return failed(f"value too long for type character varying({str(said['n']).split('_')[1]})")
+    if code == _NULL_VIOLATION:
+        return failed(f"Cannot insert a NULL value into column {said.get('c')}")
     detail = f"\n  Detail: {said['D']}" if said.get("D") else ""
     return failed(f"{message}{detail}")

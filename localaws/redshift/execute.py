@@ -47,6 +47,10 @@ class Executor:
         self._pool = ThreadPoolExecutor(_CONCURRENT, thread_name_prefix="redshift-data")
         self._running: dict[str, Statement] = {}
 
+    @property
+    def postgres(self) -> Postgres:
+        return self._place.postgres
+
     def submit(self, statement: Statement) -> None:
         """Run a statement soon; its record changes as it goes."""
         self._running[statement.id] = statement

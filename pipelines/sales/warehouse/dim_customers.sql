@@ -1,11 +1,11 @@
 -- Customers of the shop: one row per customer_id. Names and addresses are personal data.
 -- Ten rows that every sale is joined with: a copy on each node, in order of the join's key.
 create table if not exists dim_customers (
-    customer_id varchar(1024) not null,
-    first_name varchar(100) not null,
-    last_name varchar(100) not null,
-    email varchar(320) not null,
-    membership_level varchar(1024) not null,
+    customer_id varchar(4096) not null,
+    first_name varchar(400) not null,
+    last_name varchar(400) not null,
+    email varchar(1280) not null,
+    membership_level varchar(4096) not null,
     primary key (customer_id)
 )
 diststyle all
