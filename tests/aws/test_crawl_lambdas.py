@@ -1,0 +1,47 @@
+"""Deployed crawlers, under their role from `iam/`, and the functions around them; Athena on what they found."""
+
+import json
+
+from athena_client import Athena
+from crawling import ndjson, wait_until_ready
+
+from tests.lake import Lake
+
+FOLDER = "bronze/transactions/transactions/date=2026-01-01"
+
+
+def test_a_deployed_crawler_works_under_its_role_and_athena_reads_what_it_found(lake: Lake) -> None:
+    # No dataset's path: the gate refuses the file, the crawler describes whatever lies there.
+    rows = ({"transaction_id": "t1", "quantity": 2, "price": 1.5}, {"transaction_id": "t2", "quantity": 1, "price": 2})
+    lake.client("s3").put_object(Bucket=lake.bucket, Key=f"{FOLDER}/raw.data", Body=ndjson(*rows).encode())
+    crawler = lake.named("transactions-raw")
+    lake.client("glue").start_crawler(Name=crawler)
+    last = wait_until_ready(lake.aws, crawler)
+    assert last["Status"] == "SUCCEEDED", last
+    database = lake.settings.gold_database.removesuffix("gold") + "bronze"
+    athena = Athena(lake.aws, lake.bucket, database)
+    query = "SELECT transaction_id, quantity, price FROM transactions_transactions WHERE date = '2026-01-01'"
+    assert {("t1", "2", "1.5"), ("t2", "1", "2.0")} <= {tuple(row) for row in athena.rows(query)}
+
+
+def test_the_deployed_functions_ask_and_answer_under_their_roles(lake: Lake) -> None:
+    """The task of the token is over: `crawled` may answer it, is told so, and forgets it."""
+    from localaws.task_tokens import token_of
+
+    crawler = lake.named("transactions-raw")
+    token = token_of(f"{lake.settings.state_machine_arn_prefix}transactions")
+    request = {"crawler": crawler, "pipeline": "transactions", "batch": "b", "run_id": "r", "token": token}
+    answer = lake.client("lambda").invoke(FunctionName=lake.named("crawl"), Payload=json.dumps(request).encode())
+    assert json.loads(answer["Payload"].read())["crawler"] == crawler
+    wait_until_ready(lake.aws, crawler)
+    event = {"detail-type": "Glue Crawler State Change", "detail": {"crawlerName": crawler, "state": "Succeeded"}}
+    answer = lake.client("lambda").invoke(FunctionName=lake.named("crawled"), Payload=json.dumps(event).encode())
+    told = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, told
+    waiting = lake.client("dynamodb").query(
+        TableName=lake.settings.ledger_table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"_crawl#{crawler}"}},
+        ConsistentRead=True,
+    )
+    assert waiting["Items"] == []
