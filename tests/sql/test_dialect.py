@@ -68,6 +68,14 @@ EQUAL_WITH_TYPE = (
     "cast(sum(n) as decimal(18, 2))",
     "cast(sum(i) as bigint)",
     "cast(count_if(payment = 'success') as bigint)",
+    "cast(year(t) as int)",
+    "cast(month(t) as int)",
+    "cast(day(t) as int)",
+    "cast(hour(t) as int)",
+    "cast('2024-02-29' as date)",
+    "cast(i * n as decimal(18, 2))",
+    "cast(sum(i * n) as decimal(18, 2))",
+    "cast(row_number() over (order by i desc, s) as int)",
 )
 
 EQUAL_IN_VALUE = (
@@ -87,6 +95,7 @@ LOUD = (
     "n / (i - 5)",
     "cast(99999999999 as int)",
     "cast('x' as int)",
+    "cast('2024-02-30' as date)",
     "cast(123456789.5 as decimal(10,2)) * 1 / (i - i)",
     "cast(sum(n) * 1000000000 as decimal(6,2))",
 )

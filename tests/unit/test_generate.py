@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from lakehouse.contract.load import pipelines
@@ -249,3 +250,23 @@ def test_every_pipeline_with_a_generator_takes_the_same_arguments(tmp_path: Path
             assert isinstance(place, Place)
             assert (place.pipeline, place.dataset) == (name, dataset)
         assert sum(told) == 10 * len(files)
+
+
+def test_carts_keep_their_id_to_silver(tmp_path: Path) -> None:
+    key, data = made("carts", tmp_path / "out")
+    silver = judged("carts", key, data, tmp_path / "gate").parquet
+    assert silver
+    assert pq.read_table(silver).column("cart_id").to_pylist() == [int(row["cart_id"]) for row in rows_of(data)]
+
+
+def test_unknown_customers_and_products_can_be_traced_to_their_line(tmp_path: Path) -> None:
+    key, data = made("sales", tmp_path / "out", dirty=1.0)
+    refused = judged("sales", key, data, tmp_path / "gate").quarantine_rows
+    assert refused
+    rows = [json.loads(line) for line in refused.read_text().splitlines()]
+    unknown = [row for row in rows if row["reason"] == "unknown_reference"]
+    assert {row["column"] for row in unknown} == {"customer_id", "product_id"}
+    lines = data.decode().splitlines()
+    for row in unknown:
+        assert row["raw"] == lines[row["line"] - 1]
+        assert dict(zip(lines[0].split(","), row["raw"].split(","), strict=True))[row["column"]] in row["message"]
