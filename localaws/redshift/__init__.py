@@ -57,6 +57,6 @@ def shut_down() -> None:
         executor.shut_down()
 
 
-def postgres() -> Postgres:
+def server() -> Postgres:
     """The server behind the Data API, for those who look behind it."""
     return _installed[-1].postgres

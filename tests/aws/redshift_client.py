@@ -65,7 +65,7 @@ class Redshift:
         """A connection to the database's PostgreSQL, in a transaction that is rolled back at the end."""
         from localaws import redshift
 
-        connection = redshift.postgres().connect(f"{WORKGROUP}.{self.database}")
+        connection = redshift.server().connect(f"{WORKGROUP}.{self.database}")
         try:
             connection.run("BEGIN")
             yield connection

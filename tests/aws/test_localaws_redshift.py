@@ -323,7 +323,7 @@ def test_a_lost_server_fails_the_statement_and_the_next_one_starts_it_again(reds
         other.run("LOCK TABLE t IN EXCLUSIVE MODE")
         statement_id = redshift.start("insert into t values (2, 'y', 2)", "select 1")
         wait_for_blocked(other)
-        pid = service.postgres().pid
+        pid = service.server().pid
         assert pid is not None
         os.kill(pid, signal.SIGQUIT)  # an immediate end, as in a crash: what is open is lost
         ended = redshift.wait(statement_id)
@@ -332,7 +332,7 @@ def test_a_lost_server_fails_the_statement_and_the_next_one_starts_it_again(reds
         == "Query #1 failed with ERROR: The connection to the database was lost before the statement ended"
     )
     deadline = time.monotonic() + 20
-    while service.postgres().pid == pid and time.monotonic() < deadline:
+    while service.server().pid == pid and time.monotonic() < deadline:
         time.sleep(0.05)
     assert redshift.rows("select a from t") == [[1]]
-    assert service.postgres().pid != pid
+    assert service.server().pid != pid

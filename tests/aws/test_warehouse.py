@@ -93,7 +93,7 @@ def test_a_crash_between_copy_and_merge_leaves_the_facts_as_they_were(
         backend = wait_for_blocked(other)
         doing = other.run("SELECT query FROM pg_stat_activity WHERE pid = :pid::int", pid=backend)[0][0]
         assert doing.startswith('DELETE FROM "fact_sales"')  # after COPY, before MERGE
-        server = service.postgres().pid
+        server = service.server().pid
         assert server is not None
         os.kill(backend if how else server, how or signal.SIGQUIT)
         loading.join(30)
