@@ -1,5 +1,7 @@
-"""Who hears of what happens: the topic, and the rules for Glue jobs that have ended."""
+"""Who hears of what happens: the topic, and the rules for Glue's jobs and crawlers that have ended."""
 
+import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +13,11 @@ from deploy.parts.workflows import job_id
 from deploy.policies import rule_may, tls_only
 from lakehouse.contract.model import Pipeline
 
-FAILED = ["FAILED", "TIMEOUT", "ERROR"]
-_FIELDS = {"job": "jobName", "run": "jobRunId", "state": "state"}
-_FAILED_TEXT = '"Glue job <job> ended as <state>. Run <run>; see /aws-glue/jobs/error."'
-_SUCCEEDED_TEXT = '"Glue job <job> ended as <state>. Run <run>."'
+_ANY = [{"prefix": Sub("${Prefix}-")}]
+_FAILED_JOB = "Glue job <jobName> ended as <state>. Run <jobRunId>; see /aws-glue/jobs/error."
+_FINISHED_JOB = "Glue job <jobName> ended as <state>. Run <jobRunId>."
+_FAILED_CRAWLER = "Glue crawler <crawlerName> ended as <state>; see /aws-glue/crawlers."
+_FIELD = re.compile(r"<(\w+)>")
 
 
 def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
@@ -28,48 +31,39 @@ def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
             Endpoint=Ref("NotificationEmail"),
         )
     )
-    jobs = [{"prefix": Sub("${Prefix}-")}]
-    rules = [_add_job_rule(template, "failed-jobs", "A Glue job of the lake failed", jobs, FAILED, _FAILED_TEXT)]
+    rules = [_rule("failed-jobs", "Job", {"jobName": _ANY, "state": ["FAILED", "TIMEOUT", "ERROR"]}, _FAILED_JOB)]
     mailed = [Ref(job_id(pipeline)) for pipeline in pipelines if pipeline.job_mail]
     if mailed:
-        about = "A Glue job succeeded of which people want to know"
-        rules.append(_add_job_rule(template, "finished-jobs", about, mailed, ["SUCCEEDED"], _SUCCEEDED_TEXT))
-    policy = _topic_policy(rules)
+        rules.append(_rule("finished-jobs", "Job", {"jobName": mailed, "state": ["SUCCEEDED"]}, _FINISHED_JOB))
+    if any(pipeline.crawlers for pipeline in pipelines):
+        rules.append(_rule("failed-crawlers", "Crawler", {"crawlerName": _ANY, "state": ["Failed"]}, _FAILED_CRAWLER))
+    for rule in rules:
+        template.add_resource(rule)
+    policy = _topic_policy([rule.title for rule in rules])
     template.add_resource(sns.TopicPolicy("NotificationsPolicy", Topics=[Ref(TOPIC)], PolicyDocument=policy))
 
 
-def _add_job_rule(template: Template, name: str, about: str, jobs: list[Any], states: list[str], text: str) -> str:
-    """Glue sends an event for each run that has ended; a sentence of it goes to the topic. The rule's logical id."""
-    rule = logical_id(name, "rule")
-    template.add_resource(
-        events.Rule(
-            rule,
-            Name=named(name),
-            Description=about,
-            EventPattern={
-                "source": ["aws.glue"],
-                "detail-type": ["Glue Job State Change"],
-                "detail": {"jobName": jobs, "state": states},
-            },
-            State="ENABLED",
-            Targets=[
-                events.Target(
-                    Id="notifications",
-                    Arn=Ref(TOPIC),
-                    DeadLetterConfig=events.DeadLetterConfig(Arn=queue_arn(EVENTS_DLQ)),
-                    InputTransformer=events.InputTransformer(
-                        InputPathsMap={
-                            "job": "$.detail.jobName",
-                            "run": "$.detail.jobRunId",
-                            "state": "$.detail.state",
-                        },
-                        InputTemplate=text,
-                    ),
-                )
-            ],
-        )
+def _rule(name: str, what: str, detail: dict[str, Any], text: str) -> events.Rule:
+    """Glue sends an event for each run of a job or a crawler that has ended; a sentence of it goes to the topic.
+
+    `text` names fields of the event's detail in angle brackets.
+    """
+    fields = {field: f"$.detail.{field}" for field in _FIELD.findall(text)}
+    return events.Rule(
+        logical_id(name, "rule"),
+        Name=named(name),
+        Description=f"Tells people of {name.replace('-', ' ')} of the lake",
+        EventPattern={"source": ["aws.glue"], "detail-type": [f"Glue {what} State Change"], "detail": detail},
+        State="ENABLED",
+        Targets=[
+            events.Target(
+                Id="notifications",
+                Arn=Ref(TOPIC),
+                DeadLetterConfig=events.DeadLetterConfig(Arn=queue_arn(EVENTS_DLQ)),
+                InputTransformer=events.InputTransformer(InputPathsMap=fields, InputTemplate=json.dumps(text)),
+            )
+        ],
     )
-    return rule
 
 
 def _topic_policy(rules: Sequence[str]) -> dict[str, Any]:

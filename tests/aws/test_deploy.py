@@ -230,6 +230,8 @@ def test_an_event_that_a_function_could_not_handle_is_kept_with_the_error(lake: 
 
     def kept() -> list[dict[str, Any]]:
         found = lake.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in found:
+            lake.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"]) for message in found]
 
     (message,) = eventually(kept, seconds=60)
@@ -238,8 +240,9 @@ def test_an_event_that_a_function_could_not_handle_is_kept_with_the_error(lake: 
     assert message["responsePayload"]["errorType"] == "EventError"
 
 
-def test_people_hear_of_a_failed_job_of_the_lake_and_of_no_other(lake: Lake) -> None:
-    from localaws.events import job_state_change  # imports ministack, which reads its settings once
+def test_people_hear_of_jobs_and_crawlers_of_the_lake_and_of_no_other(lake: Lake) -> None:
+    """Of all that fail, and of the jobs that ended well where the pipeline asks for mail."""
+    from localaws.events import emit, job_state_change  # imports ministack, which reads its settings once
 
     sqs = lake.client("sqs")
     url = sqs.create_queue(QueueName="hears-of-jobs")["QueueUrl"]
@@ -249,24 +252,30 @@ def test_people_hear_of_a_failed_job_of_the_lake_and_of_no_other(lake: Lake) -> 
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     lake.client("sns").subscribe(TopicArn=lake.settings.topic_arn, Protocol="sqs", Endpoint=queue)
 
-    job_state_change("somebody-elses", "jr_1", "FAILED", "why")
-    job_state_change(lake.named("activity-gold"), "jr_2", "SUCCEEDED", "")
-    job_state_change(lake.named("activity-gold"), "jr_3", "FAILED", "why")
-    job_state_change(lake.named("activity-gold"), "jr_4", "TIMEOUT", "")
+    quiet, mailed, crawler = (lake.named(name) for name in ("activity-gold", "sales-gold", "sales-raw"))
+    job_state_change("somebody-elses", "probe_1", "FAILED", "why")
+    job_state_change(quiet, "probe_2", "SUCCEEDED", "")
+    job_state_change(quiet, "probe_3", "FAILED", "why")
+    job_state_change(quiet, "probe_4", "TIMEOUT", "")
+    job_state_change(mailed, "probe_5", "SUCCEEDED", "")
+    emit("aws.glue", "Glue Crawler State Change", {"crawlerName": "somebody-elses", "state": "Failed"})
+    emit("aws.glue", "Glue Crawler State Change", {"crawlerName": crawler, "state": "Failed"})
 
-    heard: list[str] = []
+    wanted = {
+        f"Glue job {quiet} ended as FAILED. Run probe_3; see /aws-glue/jobs/error.",
+        f"Glue job {quiet} ended as TIMEOUT. Run probe_4; see /aws-glue/jobs/error.",
+        f"Glue job {mailed} ended as SUCCEEDED. Run probe_5.",
+        f"Glue crawler {crawler} ended as Failed; see /aws-glue/crawlers.",
+    }
+    heard: set[str] = set()
 
-    def both() -> bool:
+    def all_of_them() -> bool:
         for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            text = json.loads(message["Body"])["Message"].strip('"')
-            heard.extend([text] if text.startswith("Glue job") else [])
-        return len(heard) >= 2
+            heard.add(json.loads(message["Body"])["Message"].strip('"'))
+        return wanted <= heard
 
-    eventually(both)
-    assert sorted(heard) == [
-        f"Glue job {lake.named('activity-gold')} ended as FAILED. Run jr_3; see /aws-glue/jobs/error.",
-        f"Glue job {lake.named('activity-gold')} ended as TIMEOUT. Run jr_4; see /aws-glue/jobs/error.",
-    ]
+    eventually(all_of_them)
+    assert not [text for text in heard if "somebody-elses" in text or "probe_2" in text]
 
 
 def test_an_object_put_into_bronze_reaches_the_gate_and_one_elsewhere_does_not(lake: Lake) -> None:

@@ -46,7 +46,11 @@ def test_a_pipeline_that_asks_for_nothing_gets_five_functions_and_no_more(tmp_pa
     [
         ('[generator]\nrows = 1\nschedule = "rate(1 hour)"', {"PlainGenerateFunction"}, {"PlainGenerateRule"}),
         ("[generator]\nrows = 1", {"PlainGenerateFunction"}, set()),
-        (CRAWLER, {"CrawlFunction", "CrawledFunction"}, {"PlainRawCrawler", "CrawlerRole", "CrawledRule"}),
+        (
+            CRAWLER,
+            {"CrawlFunction", "CrawledFunction"},
+            {"PlainRawCrawler", "CrawlerRole", "CrawledRule", "FailedCrawlersRule"},
+        ),
         ('[warehouse]\nfacts = ["plain_rows"]', {"LoadFunction"}, {"WarehouseWorkgroup", "WarehouseRole"}),
     ],
 )
@@ -172,6 +176,19 @@ def test_people_hear_of_every_failed_job_and_of_the_others_where_a_pipeline_asks
     assert failed == {"jobName": [{"prefix": {"Fn::Sub": "${Prefix}-"}}], "state": ["FAILED", "TIMEOUT", "ERROR"]}
     mailed = [{"Ref": f"{one.name.capitalize()}GoldJob"} for one in PIPELINES if one.job_mail]
     assert finished == {"jobName": mailed, "state": ["SUCCEEDED"]}
+
+
+def test_people_hear_of_a_failed_crawler_in_a_sentence() -> None:
+    """A crawler that runs by schedule has nobody who waits for it."""
+    rule = RESOURCES["FailedCrawlersRule"]["Properties"]
+    assert rule["EventPattern"]["detail"] == {
+        "crawlerName": [{"prefix": {"Fn::Sub": "${Prefix}-"}}],
+        "state": ["Failed"],
+    }
+    assert rule["Targets"][0]["InputTransformer"] == {
+        "InputPathsMap": {"crawlerName": "$.detail.crawlerName", "state": "$.detail.state"},
+        "InputTemplate": '"Glue crawler <crawlerName> ended as <state>; see /aws-glue/crawlers."',
+    }
 
 
 def test_crawlers_look_where_their_contract_says_and_delete_nothing() -> None:
