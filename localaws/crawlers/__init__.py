@@ -7,6 +7,7 @@ crawler's policies, logs to `/aws-glue/crawlers` and reports start and end as `G
 runs in a thread of the server. Schedules are not fired here: `scheduled` names them for who drives the clock.
 """
 
-from localaws.crawlers.api import close_lost_crawls, end_all, install, scheduled, start
+from localaws.crawlers.api import install, scheduled, start
+from localaws.crawlers.runs import close_lost_crawls, end_all
 
 __all__ = ["close_lost_crawls", "end_all", "install", "scheduled", "start"]

@@ -8,7 +8,7 @@ import pytest
 from crawl_world import Crash, CrashError, CrawlWorld, Held, wait_until
 from crawling import prepare, wait_until_ready
 
-from lakehouse.errors import EventError
+from lakehouse.errors import CrawlError, EventError
 from localaws import EmbeddedAws
 
 
@@ -97,9 +97,12 @@ def test_a_lost_event_is_made_up_for_by_the_timeout(aws: EmbeddedAws) -> None:
     first = world.next_request()
     world.crawl(first)
     world.next_event()  # and nobody is told
-    assert world.waiting() == [first["token"]]
+    (lost,) = world.ledger().waiting_for_crawl(world.crawler)
+    assert lost.token == first["token"]
     second = world.next_request()
     world.crawl(second)
+    assert world.waiting() == [second["token"]]
+    world.ledger().waited_for_crawl(lost)  # a late handler of the first crawl forgets what it knew, no more
     assert world.waiting() == [second["token"]]
     assert world.crawled(world.next_event())["answered"] == 1
     assert world.ended(execution)["status"] == "SUCCEEDED"
@@ -119,6 +122,26 @@ def test_a_stopped_crawl_sends_no_event_and_its_runs_ask_again(
     world.crawl(world.next_request())
     assert world.crawled(world.next_event())["answered"] == 1
     assert world.ended(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_crawler_that_does_not_come_to_rest_makes_the_event_come_again(
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = CrawlWorld(aws)
+    held = Held(monkeypatch)
+    world.glue.start_crawler(Name=world.crawler)
+    held.began.wait(10)
+    execution = world.start("restless")
+    world.crawl(world.next_request())
+    event = {"detail": {"crawlerName": world.crawler}}
+    assert world.crawled(event) == {"crawler": world.crawler, "answered": 0, "started": False}  # its end will tell
+    world.glue.stop_crawler(Name=world.crawler)
+    with pytest.raises(CrawlError, match="STOPPING"):
+        world.crawled(event)
+    held.release()
+    wait_until_ready(aws, world.crawler)
+    assert world.crawled(event)["started"] is True
+    finish(world, execution)
 
 
 def test_a_token_of_an_execution_that_is_over_is_dropped(world: CrawlWorld) -> None:
