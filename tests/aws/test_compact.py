@@ -20,8 +20,12 @@ from pyspark.sql import SparkSession
 from lakehouse import names
 from lakehouse.contract.load import pipelines
 from lakehouse.engines.checksum import checksum
+from lakehouse.engines.duckdb_compact import store_compacted
+from lakehouse.errors import SilverError
 from lakehouse.ledger.items import BatchState, SlotInForce, now
 from lakehouse.ledger.store import Ledger
+from lakehouse.silver.compact import Compaction
+from lakehouse.silver.slots import SlotFile, compacted_path
 from tests.lake import Lake
 
 PIPELINE = pipelines()["transactions"]
@@ -168,6 +172,28 @@ def test_a_day_of_small_files_becomes_one_and_every_reader_sees_the_same_rows(
         "each row is traced to bronze"
     )
     assert day.compact() == []
+
+
+def test_a_file_that_a_crash_left_behind_is_taken_as_it_is(day: Day) -> None:
+    """Its size may stand in a version of the table already; the name says what it holds."""
+    lake, slots = day.lake, list(day.slots.values())[:2]
+    members = tuple(
+        SlotFile(DAY, one.key, names.silver_data_path(one.file_id), one.rows, one.parquet_bytes) for one in slots
+    )
+    chosen = Compaction(DAY, compacted_path(members), members)
+    key, s3 = names.silver_prefix("transactions", "transactions") + chosen.path, lake.as_role("compact", "s3")
+    first = store_compacted(s3, lake.bucket, DATASET, 512, chosen)
+    assert lake.client("s3").head_object(Bucket=lake.bucket, Key=key)["ContentLength"] == first
+    lake.client("s3").put_object(Bucket=lake.bucket, Key=key, Body=b"of another size")
+    assert store_compacted(s3, lake.bucket, DATASET, 512, chosen) == len(b"of another size")
+
+
+def test_members_that_do_not_hold_the_rows_of_the_ledger_stop_the_compaction(day: Day) -> None:
+    slot = next(iter(day.slots.values()))
+    member = SlotFile(DAY, slot.key, names.silver_data_path(slot.file_id), slot.rows + 1, slot.parquet_bytes)
+    chosen = Compaction(DAY, compacted_path([member]), (member,))
+    with pytest.raises(SilverError, match=rf"hold {slot.rows} rows; expected {slot.rows + 1}, as the ledger says"):
+        store_compacted(day.lake.as_role("compact", "s3"), day.lake.bucket, DATASET, 512, chosen)
 
 
 def test_the_role_of_the_compaction_writes_compacted_files_and_the_log_alone(lake: Lake) -> None:

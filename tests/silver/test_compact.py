@@ -1,7 +1,9 @@
 """Compaction on real Delta tables in a folder: what is compacted, what a commit makes of it later, races, crashes."""
 
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +13,16 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from lakehouse.contract.model import Column, Dataset
+from lakehouse.contract.model import Column, Dataset, Pipeline
+from lakehouse.engines.duckdb import Limits, connect
+from lakehouse.engines.duckdb import register_silver as register_duckdb
 from lakehouse.engines.duckdb_compact import merge
+from lakehouse.engines.spark import register_silver as register_spark
 from lakehouse.ledger.items import BatchState, SlotInForce
+from lakehouse.silver import compact
 from lakehouse.silver.commit import commit_dataset
 from lakehouse.silver.compact import Compacted, Compaction, compact_dataset
-from lakehouse.silver.slots import SlotFile, slot_count
+from lakehouse.silver.slots import SlotFile, compacted_path, slot_count
 from lakehouse.silver.table import SilverStore, active_files, open_table
 
 SALES = Dataset(
@@ -44,13 +50,13 @@ class Silver:
         self.at = ""
         self.written: list[str] = []
 
-    def bring(self, name: str, content: str, rows: int = 2) -> SlotInForce:
-        """A file is accepted: typed, in force, not yet committed."""
+    def bring(self, name: str, content: str, rows: int = 2, more: int = 0) -> SlotInForce:
+        """A file is accepted: typed, in force, not yet committed. `more` is added to each amount."""
         key = f"bronze/made_up/sales/date={self.batch}/{name}"
-        file = f"{abs(hash((key, content))):x}"
+        file = f"{abs(hash((key, content, more))):x}"
         path = self.place(f"data/{file}.parquet")
         select = (
-            f"select '{content}-' || i as id, (i / 4)::decimal(12,2) as amount, "
+            f"select '{content}-' || i as id, (i / 4 + {more})::decimal(12,2) as amount, "
             f"timestamptz '2026-01-31 23:59:59.000001+00' as \"at\", i::bigint as _line from range(1, {rows + 1}) t(i)"
         )
         with duckdb.connect() as connection:
@@ -307,6 +313,64 @@ def test_spark_sees_the_same_rows_before_and_after(silver: Silver, spark: SparkS
     assert len(silver.files()) == 1
     assert read() == before
     assert sum(before.values()) == 6
+
+
+def test_of_rows_with_the_same_key_the_same_ones_are_current_on_both_engines(
+    silver: Silver, spark: SparkSession, tmp_path: Path
+) -> None:
+    """The greater object key wins, whether its rows lie in a file of their own or not."""
+    for name, more in (("k1.json", 100), ("k3.json", 300), ("k2.json", 200)):
+        silver.bring(name, "same", more=more)
+    silver.commit()
+    pipeline = Pipeline("made_up", "Made up", tmp_path, "duckdb", (SALES,), ())
+
+    def fetch(_: Dataset, files: Sequence[SlotFile]) -> list[Path]:
+        return [silver.place(file.path) for file in files]
+
+    def current() -> list[set[tuple[str, str]]]:
+        version = {"sales": open_table(silver.store, SALES).version()}
+        with connect(Limits(256, 1, tmp_path / "spill")) as connection:
+            slots = register_duckdb(connection, pipeline, silver.store, version, fetch)
+            by_duckdb = connection.execute("select id, amount from sales").fetchall()
+        register_spark(spark, pipeline, {"sales": silver.store.uri("made_up", "sales")}, version, slots)
+        by_spark = spark.sql("select id, amount from sales").collect()
+        return [{(row[0], str(row[1])) for row in rows} for rows in (by_duckdb, by_spark)]
+
+    before = current()
+    silver.compact()
+    assert len(silver.files()) == 1
+    assert current() == before
+    assert before[0] == before[1]
+    assert {("same-1", "300.25"), ("same-2", "300.50"), ("a-1", "0.25")} < before[0]
+    assert len(before[0]) == 8
+
+
+def test_a_correction_that_no_run_has_committed_yet_is_left_to_the_run(silver: Silver) -> None:
+    silver.bring("a.json", "corrected")
+    assert silver.compact() == []
+    assert silver.written == []
+
+
+def test_files_that_are_large_together_are_left_alone(silver: Silver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compact, "MAX_BYTES", sum(file.bytes for file in silver.files()) - 1)
+    assert silver.compact() == []
+
+
+def test_the_name_of_the_one_file_says_of_which_files_it_is_made_in_any_order() -> None:
+    one, two, three = (SlotFile(DAY, f"slot-{name}", f"data/{name}.parquet", 1, 1) for name in "abc")
+    assert compacted_path([one, two, three]) == compacted_path([three, one, two])
+    assert compacted_path([one, two]) != compacted_path([one, three])
+    assert compacted_path([one, two]).startswith("data/compact-")
+
+
+def test_a_glue_job_needs_neither_delta_rs_nor_duckdb() -> None:
+    """Glue brings Spark and pyarrow along, and nothing else of ours."""
+    program = (
+        "import sys\nfor name in ('deltalake', 'duckdb', 'sqlglot', 'arro3'): sys.modules[name] = None\n"
+        "import lakehouse.engines.spark_run, lakehouse.contract.load, lakehouse.runs, lakehouse.engines.former"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_compacted_file_counts_as_several_slots(silver: Silver) -> None:
