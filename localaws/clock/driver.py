@@ -53,8 +53,10 @@ class Clock:
         """The lake's time in seconds since 1970."""
         return time.time() + self._ahead_seconds
 
-    def advance(self, seconds: float) -> list[Fired]:
+    def advance(self, seconds: float, fire: bool = True) -> list[Fired]:
         """Let so much time pass; what was fired meanwhile, once all of it has reached its targets.
+
+        Without `fire` everything only grows older: what was due meanwhile is never fired.
 
         Raises:
             ValueError: time cannot go back.
@@ -62,6 +64,8 @@ class Clock:
         if seconds < 0:
             raise ValueError(f"Time cannot go back by {-seconds} seconds")
         with self._lock:
+            if not fire:
+                self._done_until = max(self._done_until, self.now() + seconds)
             return self._run(self.now() + seconds)
 
     def run_until(self, moment: datetime) -> list[Fired]:

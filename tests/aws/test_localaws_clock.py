@@ -17,6 +17,7 @@ from localaws import EmbeddedAws
 from localaws.clock import Clock, Occurrence
 from localaws.clock.fields import ScheduleError
 from localaws.clock.schedule import Cron, Rate, parse
+from tests.quiet import schedules_at_rest
 
 NOON = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
 """A Saturday."""
@@ -169,6 +170,16 @@ def test_time_fires_in_order_and_waits_at_every_moment() -> None:
     assert clock.run_until(start + timedelta(hours=3)) == []
 
 
+def test_time_may_pass_without_anything_going_off() -> None:
+    diary = Diary(3600)
+    clock = Clock([diary.due])
+    before = clock.now()
+    assert clock.advance(7200, fire=False) == []
+    assert 7200 <= clock.now() - before < 7205
+    assert diary.fired == []
+    assert len(clock.advance(3600)) == 1
+
+
 def test_time_does_not_go_back() -> None:
     clock = Clock([])
     clock.advance(3600)
@@ -194,9 +205,10 @@ def test_real_time_fires_once_what_becomes_due() -> None:
 
 @pytest.fixture
 def events(aws: EmbeddedAws) -> Iterator[Any]:
-    """EventBridge; the rules that a test makes are gone after it."""
+    """EventBridge; the rules that a test makes are gone after it, and none but those go off meanwhile."""
     client = aws.client("events")
-    yield client
+    with schedules_at_rest(aws):
+        yield client
     for rule in client.list_rules(NamePrefix="clock-")["Rules"]:
         targets = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
         if targets:

@@ -87,9 +87,9 @@ def test_an_alarm_rings_at_once_and_is_ok_when_its_period_is_over(aws: EmbeddedA
     assert message["subject"] == 'ALARM: "rings" in US East (N. Virginia)'
     assert (message["OldStateValue"], message["NewStateValue"]) == ("OK", "ALARM")
     assert message["Trigger"]["Dimensions"] == [{"name": "Thing", "value": "mine"}]
-    aws.clock.advance(290)
+    aws.clock.advance(290, fire=False)
     assert state(aws, "rings") == "ALARM"
-    aws.clock.advance(15)
+    aws.clock.advance(15, fire=False)
     assert state(aws, "rings") == "OK"
     assert "was treated as [NonBreaching]" in told()["NewStateReason"]
 
@@ -106,11 +106,11 @@ def test_missing_data_is_treated_as_the_alarm_says(aws: EmbeddedAws, treat: str,
 def test_an_alarm_may_want_m_of_n_periods(aws: EmbeddedAws) -> None:
     put_alarm(aws, "two-of-three", Namespace="Test", MetricName="Slow", EvaluationPeriods=3, DatapointsToAlarm=2)
     count(aws, "Slow", 1)
-    aws.clock.advance(301)
+    aws.clock.advance(301, fire=False)
     assert state(aws, "two-of-three") == "OK"
     count(aws, "Slow", 1)
     assert state(aws, "two-of-three") == "ALARM"
-    aws.clock.advance(601)
+    aws.clock.advance(601, fire=False)
     assert state(aws, "two-of-three") == "OK"
 
 
@@ -134,7 +134,7 @@ def stat(metric: str) -> dict[str, Any]:
 )
 def test_metric_math_rings(aws: EmbeddedAws, expression: str, rings: bool) -> None:
     put_math(aws, "math", expression)
-    aws.clock.advance(61)
+    aws.clock.advance(61, fire=False)
     count(aws, "MathBad", 2)
     count(aws, "MathAll", 10)
     assert state(aws, "math") == ("ALARM" if rings else "OK")
@@ -212,10 +212,10 @@ def test_an_event_that_a_function_cannot_handle_is_tried_three_times_and_kept(aw
     assert json.loads(message["Body"]) == {"a": 1}
     assert (attributes["ErrorCode"], attributes["ErrorMessage"]) == ("200", "never")
     assert total(aws, "AWS/Lambda", "Errors", FunctionName="never") == 3
-    aws.clock.advance(3600)
+    aws.clock.advance(3600, fire=False)
     assert state(aws, "async-dlq") == "ALARM"  # it still waits there
     sqs.purge_queue(QueueUrl=url)
-    aws.clock.advance(301)
+    aws.clock.advance(301, fire=False)
     assert state(aws, "async-dlq") == "OK"
 
 
@@ -291,7 +291,7 @@ def test_buckets_are_measured_daily_and_their_requests_counted(aws: EmbeddedAws)
     s3.get_object(Bucket="measured", Key="a")["Body"].read()
     with pytest.raises(s3.exceptions.NoSuchKey):
         s3.get_object(Bucket="measured", Key="c")
-    aws.clock.advance(86400)
+    aws.clock.advance(86400, fire=False)
     stored = {"BucketName": "measured", "StorageType": "StandardStorage"}
     assert total(aws, "AWS/S3", "BucketSizeBytes", "Maximum", **stored) == 10
     assert total(aws, "AWS/S3", "NumberOfObjects", "Maximum", **{**stored, "StorageType": "AllStorageTypes"}) == 2
