@@ -110,6 +110,8 @@ def _check_partition(fields: Fields, datasets: Sequence[Dataset], table: GoldTab
         fields.fail(where, f"found {found}, expected a required one of type date or string")
     if len(datasets) != 1:
         fields.fail(where, f"found {len(datasets)} datasets, expected exactly one: the partition is its batch")
+    if table.csv:
+        fields.fail(f"gold.{table.name}.csv", "found beside partition_by, expected one of the two")
     (dataset,) = datasets
     if last.type == "date" and not _batches_are_days(dataset):
         found = f"batch {dataset.batch!r} and paths {', '.join(dataset.paths)} of dataset {dataset.name!r}"

@@ -103,6 +103,12 @@ WRONG = [
     ("partition's type", DAY, DAY.replace("date", "int"), "found a required column of type int, expected a required"),
     ("partition that may lack", DAY, DAY.replace(" }", ", required = false }"), "an optional column of type date"),
     (
+        "csv of parts",
+        'by = "day"',
+        'by = "day"\ncsv = true',
+        "gold.daily.csv: found beside partition_by, expected one of the two",
+    ),
+    (
         "two datasets",
         "[seeds.products]",
         OTHER + "\n[seeds.products]",
