@@ -16,7 +16,7 @@ from lakehouse.engines.csv_export import csv_name, rows_sql, write_csv
 from lakehouse.engines.current import current_rows
 from lakehouse.engines.dialect import to_duckdb
 from lakehouse.engines.gold_sql import gold_sql
-from lakehouse.engines.partitions import check_values, of_batches, partition_column, sharing_batches
+from lakehouse.engines.partitions import check_values, of_batches, sharing_batches
 from lakehouse.engines.result import Figures, check_columns, check_figures, figures_of, figures_sql
 from lakehouse.engines.seeds import seed_rows
 from lakehouse.silver.columns import BATCH, LINE, ORIGIN, SLOT
@@ -156,7 +156,7 @@ def write_partitions(
         EngineError: as `write_gold`, or a row lies in another partition.
         duckdb.Error: the SQL is broken.
     """
-    column = f'"{partition_column(table)}"'
+    column = f'"{table.partition_by}"'
     whole, figures = write_gold(connection, pipeline, table, folder)
     counted = connection.execute(f"select {column}::varchar, count(*) from _result group by {column}").fetchall()
     rows = {value: int(count) for value, count in counted}

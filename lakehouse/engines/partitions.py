@@ -53,16 +53,3 @@ def check_values(table: GoldTable, found: Sequence[object], batches: Collection[
             f"gold/{table.name}.sql of pipeline {table.pipeline}: '{table.partition_by}' is {strange[:3]}; expected "
             f"the name of the row's batch, one of {sorted(batches)[:3]}: select it from {BATCH}"
         )
-
-
-def partition_column(table: GoldTable) -> str:
-    """The column by whose value the table is partitioned, which is its last.
-
-    Raises:
-        EngineError: it is not, or a CSV file is asked for: there is none of a part of a table.
-    """
-    if table.partition_by is None or table.columns[-1].name != table.partition_by or len(table.columns) < 2:
-        raise EngineError(f"[gold.{table.name}] of pipeline {table.pipeline}: partition_by must be the last column")
-    if table.csv:
-        raise EngineError(f"[gold.{table.name}] of pipeline {table.pipeline}: partition_by and csv exclude each other")
-    return table.partition_by

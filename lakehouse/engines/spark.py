@@ -11,7 +11,7 @@ from lakehouse.contract.model import Dataset, GoldTable, Pipeline
 from lakehouse.engines.csv_export import csv_name, rows_sql, write_csv
 from lakehouse.engines.current import current_rows
 from lakehouse.engines.gold_sql import gold_sql
-from lakehouse.engines.partitions import check_values, of_batches, partition_column, sharing_batches
+from lakehouse.engines.partitions import check_values, of_batches, sharing_batches
 from lakehouse.engines.result import Figures, check_columns, check_figures, figures_of, figures_sql
 from lakehouse.engines.seeds import seed_rows
 from lakehouse.engines.spark_sql import quoted
@@ -111,7 +111,7 @@ def write_partitions(
         EngineError: as `write_gold`, or a row lies in another partition.
         pyspark.errors.PySparkException: the SQL is broken.
     """
-    column = partition_column(table)
+    column = str(table.partition_by)
     result = spark.sql(gold_sql(pipeline, table))
     check_columns(table, result.dtypes)
     result.write.option(*_NO_SUCCESS_FILE).partitionBy(column).parquet(location)

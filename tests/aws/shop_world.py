@@ -10,7 +10,7 @@ import boto3
 from deploy.parts.catalog import hive_type
 from lakehouse import names, runs
 from lakehouse.contract.load import load_pipeline
-from lakehouse.contract.model import Column, GoldTable, Place
+from lakehouse.contract.model import Column, GoldTable, Pipeline, Place
 from lakehouse.contract.route import place_of
 from lakehouse.engines.duckdb_run import run_duckdb
 from lakehouse.engines.former import former_files
@@ -25,7 +25,7 @@ from lakehouse.publish.announce import GoldPublished
 from lakehouse.publish.catalog import Catalog
 from lakehouse.publish.derive import derive
 from lakehouse.publish.run import finish_run
-from lakehouse.silver.commit import commit_run
+from lakehouse.silver.commit import commit_dataset, commit_run
 from lakehouse.silver.table import SilverStore
 from localaws import roles
 from tests.lake import Lake
@@ -41,6 +41,7 @@ class Shop:
 
     lake: Lake
     folder: Path
+    pipeline: Pipeline = SHOP
     said: list[GoldPublished] = field(default_factory=list)
     told: list[Notification] = field(default_factory=list)
 
@@ -66,41 +67,69 @@ class Shop:
         session = boto3.Session(keys.access_key_id, keys.secret_access_key, keys.session_token, region_name=region)
         return SilverStore.on_s3(self.lake.bucket, session, {"AWS_ENDPOINT_URL": self.lake.aws.endpoint_url})
 
-    def bring(self, day: str, name: str, content: str) -> int:
-        """What the gate does with a file; its size in bytes."""
-        place = place_of(f"bronze/shop/sales/day={day}/{name}.ndjson", {"shop": SHOP})
+    def bring_day(self, day: str, name: str, content: str) -> int:
+        """A file of the shop; its size in bytes."""
+        self.bring(f"sales/day={day}/{name}.ndjson", content)
+        return len(content.encode())
+
+    def bring(self, path: str, content: str) -> Place:
+        """What the gate does with a file."""
+        pipeline = self.pipeline.name
+        place = place_of(f"bronze/{pipeline}/{path}", {pipeline: self.pipeline})
         assert isinstance(place, Place)
-        file = self.folder / "in.ndjson"
+        file = self.folder / "in"
         file.write_text(content)
         with file.open("rb") as stream:
-            found = judge(stream, place.key, SHOP.dataset("sales"), self.folder)
-        assert found.parquet is not None
+            found = judge(stream, place.key, self.pipeline.dataset(place.dataset), self.folder)
+        assert found.parquet is not None, found.message
         file_id = digest("shop", place.slot_id, found.content_sha256)
-        key = names.silver_prefix("shop", "sales") + names.silver_data_path(file_id)
+        key = names.silver_prefix(pipeline, place.dataset) + names.silver_data_path(file_id)
         self.s3.upload_file(str(found.parquet), self.lake.bucket, key)
         size, rows = found.parquet.stat().st_size, found.rows_accepted
-        told = FileRecord(
-            "shop", "sales", day, place.key, file_id, "v", found.content_sha256, found.bytes, "accepted", now(),
-            rows_in=rows, rows_accepted=rows, parquet_bytes=size,
-        )  # fmt: skip
-        self.ledger.table.put(told)
-        slot = self.ledger.batch("shop", day).slots.get(place.slot_id)
-        entry = SlotInForce("sales", place.key, file_id, rows, found.bytes, size, slot.revision + 1 if slot else 1)
-        self.ledger.put_in_force("shop", day, place.slot_id, entry)
-        return found.bytes
+        judged = FileRecord(
+            pipeline=pipeline,
+            dataset=place.dataset,
+            batch=place.batch,
+            key=place.key,
+            file_id=file_id,
+            version_id="v",
+            content_sha256=found.content_sha256,
+            bytes=found.bytes,
+            verdict="accepted",
+            at=now(),
+            rows_in=rows,
+            rows_accepted=rows,
+            parquet_bytes=size,
+        )
+        self.ledger.table.put(judged)
+        slot = self.ledger.batch(pipeline, place.batch).slots.get(place.slot_id)
+        revision = slot.revision + 1 if slot else 1
+        entry = SlotInForce(place.dataset, place.key, file_id, rows, found.bytes, size, revision)
+        self.ledger.put_in_force(pipeline, place.batch, place.slot_id, entry)
+        return place
 
-    def commit(self, day: str, run_id: str) -> RunPlan:
+    def forget(self, batch: str) -> None:
+        """Take a batch out of silver and the ledger, for the tests that come after."""
+        pipeline = self.pipeline.name
+        for dataset in self.pipeline.datasets:
+            commit_dataset(self.store("commit"), dataset, batch, dict)
+        for item in ["BATCH", *(f"FILE#{file.file_id}" for file in self.ledger.files_of(pipeline, batch))]:
+            key = {"pk": {"S": f"{pipeline}#{batch}"}, "sk": {"S": item}}
+            self.lake.client("dynamodb").delete_item(TableName=self.lake.settings.ledger_table, Key=key)
+
+    def commit(self, batch: str, run_id: str) -> RunPlan:
         """The run's first step, under its role."""
-        request = RunRequest("shop", day, run_id, self.ledger.batch("shop", day).generation, "hash")
+        pipeline = self.pipeline.name
+        request = RunRequest(pipeline, batch, run_id, self.ledger.batch(pipeline, batch).generation, "hash")
         ledger = Ledger(self.lake.as_role("commit", "dynamodb"), self.lake.settings.ledger_table)
-        return commit_run(SHOP, request, self.store("commit"), ledger)
+        return commit_run(self.pipeline, request, self.store("commit"), ledger)
 
     def make(self, plan: RunPlan, who: str = "gold", *tables: GoldTable) -> dict[str, GoldResult]:
         """Gold by DuckDB, under the role of a function."""
         ledger = Ledger(self.lake.as_role(who, "dynamodb"), self.lake.settings.ledger_table)
         cache = SilverCache(self.lake.as_role(who, "s3"), self.lake.bucket, self.folder / "cache")
-        wanted = tables or first_tables(SHOP)
-        return run_duckdb(SHOP, plan, wanted, self.store(who), former_files(ledger, "shop", plan.batch), cache, 1024)
+        wanted, former = tables or first_tables(self.pipeline), former_files(ledger, plan.pipeline, plan.batch)
+        return run_duckdb(self.pipeline, plan, wanted, self.store(who), former, cache, 1024)
 
     def run(self, day: str, run_id: str) -> RunPlan:
         """Commit, make and publish; what is said and told is kept."""

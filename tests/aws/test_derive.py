@@ -1,8 +1,11 @@
 """Gold that follows gold: of the same silver, once, never older after newer, and repeats change nothing."""
 
 import itertools
+import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +15,9 @@ from gold_tables import Crash, Hooked
 from shop_world import SHOP, Shop, event_of, sale
 
 from lakehouse import runs
+from lakehouse.contract.load import pipelines
 from lakehouse.errors import EngineError, EventError, PublishError
-from lakehouse.ledger.items import GoldResult
+from lakehouse.ledger.items import GoldResult, RunRecord
 from lakehouse.ledger.store import Ledger
 from lakehouse.publish.announce import GoldPublished, announce
 from lakehouse.publish.catalog import Catalog
@@ -43,8 +47,8 @@ def athena(shop: Shop, query: str) -> list[list[str | None]]:
 
 
 def test_a_day_of_the_shop_from_files_to_derived_gold(shop: Shop) -> None:
-    shop.bring(ONE, "a", sale("s1", "1.00") + sale("s2", "2.00", "Bé"))
-    shop.bring(TWO, "a", sale("s2", "9.00") + sale("s3", "4.00"))
+    shop.bring_day(ONE, "a", sale("s1", "1.00") + sale("s2", "2.00", "Bé"))
+    shop.bring_day(TWO, "a", sale("s2", "9.00") + sale("s3", "4.00"))
     plans = [shop.run(ONE, "day-1"), shop.run(TWO, "day-2")]
     assert [(one.run_id, one.table) for one in shop.said] == [
         (run, table) for run in ("day-1", "day-2") for table in ("city_totals", "sales_by_day")
@@ -79,7 +83,7 @@ def test_a_day_of_the_shop_from_files_to_derived_gold(shop: Shop) -> None:
 
 def test_an_event_that_comes_again_changes_nothing(shop: Shop) -> None:
     day = "2026-02-01"
-    shop.bring(day, "a", sale("again", "1.00"))
+    shop.bring_day(day, "a", sale("again", "1.00"))
     shop.run(day, "again")
     event = next(one for one in shop.said if one.table == "city_totals")
     first = shop.derive(event)
@@ -92,16 +96,16 @@ def test_an_event_that_comes_again_changes_nothing(shop: Shop) -> None:
 
 def test_a_correction_gives_keys_back_to_other_days(shop: Shop) -> None:
     early, late = "2026-03-01", "2026-03-02"
-    shop.bring(early, "a", sale("moved", "1.00"))
-    shop.bring(late, "a", sale("moved", "2.00") + sale("stays", "2.00"))
+    shop.bring_day(early, "a", sale("moved", "1.00"))
+    shop.bring_day(late, "a", sale("moved", "2.00") + sale("stays", "2.00"))
     shop.run(early, "m1")
     shop.run(late, "m2")
     query = f"select sale_id, cast(day as varchar) from sales_by_day where day between date '{early}' and date '{late}'"
     assert athena(shop, f"{query} order by 1") == [["moved", late], ["stays", late]]
-    shop.bring(late, "a", sale("stays", "3.00"))
+    shop.bring_day(late, "a", sale("stays", "3.00"))
     shop.run(late, "m3")
     assert athena(shop, f"{query} order by 1") == [["moved", early], ["stays", late]]
-    shop.bring(early, "a", sale("other", "3.00"))
+    shop.bring_day(early, "a", sale("other", "3.00"))
     shop.run(early, "m4")
     assert athena(shop, f"{query} order by 1") == [["other", early], ["stays", late]]
 
@@ -230,7 +234,7 @@ def test_a_failure_is_loud_and_records_nothing(shop: Shop) -> None:
 
 def test_events_are_said_before_the_run_is_recorded_as_published(shop: Shop) -> None:
     day = "2026-04-01"
-    shop.bring(day, "a", sale("said", "1.00"))
+    shop.bring_day(day, "a", sale("said", "1.00"))
     plan = shop.commit(day, "said")
     runs.gold_written(shop.ledger, "shop", day, "said", shop.make(plan))
     shop.said = dying = Dying(shop, day, "said")
@@ -256,6 +260,36 @@ class Dying(list[GoldPublished]):
         run = self.look()
         self.statuses.append(run.status if run else "none")
         raise Crash("while it was said")
+
+
+def test_the_deployed_functions_make_publish_and_derive(lake: Lake, tmp_path: Path) -> None:
+    """gold and publish as the workflow calls them; derive hears of it from the bus."""
+    carts = Shop(lake, tmp_path, pipelines()["carts"])
+    rows = "cart_id,customer_id,product_id,product_amount,product_price\n1,2,3,4,$1.50\n1,2,5,9,$1.00\n"
+    batch = carts.bring("carts/date=2027-03-01/a.csv", rows).batch
+    plan = carts.commit(batch, "deployed")
+    functions = lake.client("lambda")
+    for name in ("gold", "publish"):
+        payload = json.dumps(plan.as_event())
+        answer = functions.invoke(FunctionName=lake.named(name), Payload=payload)
+        assert "FunctionError" not in answer, answer["Payload"].read()
+    run = wait_until_derived(carts, batch, "deployed")
+    assert (run.status, dict(run.derived)) == ("published", {"promotions": "published"})
+    assert (run.gold["abandoned_products"].rows, run.gold["promotions"].rows) == (2, 2)
+    csv = run.gold["promotions"].csv
+    assert csv is not None
+    assert carts.text(csv) == "customer_id,product_id,abandoned_amount,rank\r\n2,5,9,1\r\n2,3,4,2\r\n"
+    carts.forget(batch)
+
+
+def wait_until_derived(shop: Shop, batch: str, run_id: str) -> RunRecord:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        run = shop.ledger.run(shop.pipeline.name, batch, run_id)
+        if run and run.derived:
+            return run
+        time.sleep(0.1)
+    raise AssertionError(f"nothing was derived in 60 s: {run}")
 
 
 def test_the_bus_carries_the_event(lake: Lake) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 from glue_job import wait_for_run
+from shop_world import SHOP, Shop, sale
 
 from lakehouse import names
 from lakehouse.contract.load import pipelines
@@ -20,11 +22,11 @@ from lakehouse.engines.checksum import checksum
 from lakehouse.engines.duckdb_run import run_duckdb
 from lakehouse.engines.former import former_files
 from lakehouse.engines.silver_cache import SilverCache
-from lakehouse.errors import EngineError
+from lakehouse.errors import ContractError, EngineError
 from lakehouse.gate.judge import judge
 from lakehouse.ledger.items import GoldResult, SlotInForce
 from lakehouse.ledger.store import Ledger
-from lakehouse.plan import RunPlan, RunRequest, first_tables
+from lakehouse.plan import RunPlan, RunRequest, choose_engine, first_tables
 from lakehouse.publish.catalog import Catalog
 from lakehouse.silver.commit import commit_dataset, commit_run
 from lakehouse.silver.table import SilverStore
@@ -224,3 +226,72 @@ def test_silver_that_does_not_fit_the_disk_is_refused(
     monkeypatch.setattr("lakehouse.engines.silver_cache.DISK_RESERVE", 10**12)
     with pytest.raises(EngineError, match="engine = 'spark'"):
         run_on_duckdb(lake, plan, tmp_path)
+
+
+FILES = {
+    "carts": (
+        "carts/date=2027-01-01/a.csv",
+        "cart_id,customer_id,product_id,product_amount,product_price\n1,2,3,4,$1.50\n",
+    ),
+    "transactions": (
+        "transactions/date=2027-01-01/a.json",
+        '{"transaction_id": "t1", "timestamp": "2027-01-01T10:00:00Z", "customer_id": "c", "product_id": "p", '
+        '"product_name": "n", "category": "c", "quantity": 2, "price": 1.50, "total_amount": 3.00}\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["carts", "transactions"])
+def test_the_glue_job_makes_all_that_duckdb_makes(name: str, lake: Lake, tmp_path: Path) -> None:
+    """CSV files, tables that follow others, partitions, each engine under its own role."""
+    pipeline = pipelines()[name]
+    path, content = FILES[name]
+    shop = Shop(lake, tmp_path, pipeline)
+    place = shop.bring(path, content)
+    plan = replace(shop.commit(place.batch, f"{name}-engines"), engine="spark")
+    by_duckdb = shop.make(plan, "gold", *pipeline.gold)
+    job = lake.named(f"{name}-gold")
+    arguments = {"--pipeline": name, "--batch": plan.batch, "--run_id": plan.run_id}
+    arguments |= {"--versions": json.dumps(dict(plan.versions)), "--slots": json.dumps(dict(plan.slots))}
+    run = lake.client("glue").start_job_run(JobName=job, Arguments=arguments)["JobRunId"]
+    ended = wait_for_run(lake.aws, job, run, seconds=240)
+    assert ended["JobRunState"] == "SUCCEEDED", ended.get("ErrorMessage")
+    record = shop.ledger.run(name, plan.batch, plan.run_id)
+    assert record is not None
+    assert set(record.gold) == set(by_duckdb) == {table.name for table in pipeline.gold}
+    for table, made in by_duckdb.items():
+        found = record.gold[table]
+        assert (found.rows, list(found.partitions)) == (made.rows, list(made.partitions))
+        places = [one.partitions.values() or [one] for one in (found, made)]
+        for number, (spark, duckdb) in enumerate(zip(*places, strict=True)):
+            folders = [tmp_path / f"{engine}-{table}-{number}" for engine in ("spark", "duckdb")]
+            files = [gold_files(lake, one.location, to) for one, to in zip((spark, duckdb), folders, strict=True)]
+            assert checksum(files[0]) == checksum(files[1])
+        assert (made.csv is None) == (found.csv is None)
+        if made.csv and found.csv:
+            assert shop.text(made.csv) == shop.text(found.csv)
+    shop.forget(plan.batch)
+
+
+@pytest.mark.parametrize(("sales", "engine"), [(1, "duckdb"), (20, "spark")], ids=["below", "above"])
+def test_the_size_of_the_files_chooses_the_engine(sales: int, engine: str, lake: Lake, tmp_path: Path) -> None:
+    """`engine = "auto"`, by the bytes of all files in force in the batch. The made-up shop's threshold is 400 bytes."""
+    shop, day = Shop(lake, tmp_path), f"2027-02-{sales:02}"
+    size = sum(shop.bring_day(day, str(file), sale(f"{day}-{file}")) for file in range(sales))
+    assert (size < SHOP.auto_spark_from_bytes) == (engine == "duckdb")
+    plan = shop.commit(day, f"auto-{sales}")
+    assert (plan.engine, plan.manifest_bytes) == (engine, size)
+    run = shop.ledger.run("shop", day, plan.run_id)
+    assert run is not None
+    assert (run.engine, run.manifest_bytes) == (engine, size)
+    shop.forget(day)
+
+
+@pytest.mark.parametrize(("size", "engine"), [(0, "duckdb"), (399, "duckdb"), (400, "spark"), (10**12, "spark")])
+def test_the_threshold_itself_goes_to_spark(size: int, engine: str) -> None:
+    assert choose_engine(SHOP, size) == engine
+    assert choose_engine(SHOP, size, "duckdb") == "duckdb"
+    assert choose_engine(SHOP, size, "spark") == "spark"
+    assert choose_engine(replace(SHOP, engine="duckdb"), size, "auto") == engine
+    with pytest.raises(ContractError, match="Unknown engine 'flink'"):
+        choose_engine(SHOP, size, "flink")

@@ -100,6 +100,12 @@ WRONG = [
         "gold.first.after: found first after second after first, expected no circle",
     ),
     ("partition", 'by = "day"', 'by = "id"', "gold.daily.partition_by: found 'id', expected the last column, 'day'"),
+    (
+        "partition with a file for spreadsheets",
+        'partition_by = "day"',
+        'partition_by = "day"\ncsv = true',
+        "gold.daily.csv: found beside partition_by, expected one of the two",
+    ),
     ("partition's type", DAY, DAY.replace("date", "int"), "found a required column of type int, expected a required"),
     ("partition that may lack", DAY, DAY.replace(" }", ", required = false }"), "an optional column of type date"),
     (
