@@ -101,7 +101,7 @@ def read_file(s3: Any, item: S3Object) -> CrawledFile | None:
         text = data.decode("utf-8-sig") if complete else data.decode("utf-8-sig", errors="ignore")
     except UnicodeDecodeError:
         return None
-    form, found = "json", json_schema(text, complete)
+    form, found = "json", json_schema(text)
     if found is None:
         form, found = "csv", csv_schema(text, complete)
     if found is None:

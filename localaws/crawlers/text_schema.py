@@ -4,7 +4,7 @@ JSON: a file of objects, one a line or over several lines, has their fields as c
 one column `array`. Athena reads objects only where each is on one line.
 CSV (https://docs.aws.amazon.com/glue/latest/dg/add-classifier.html): the delimiters comma, pipe, tab, semicolon and
 Ctrl-A; at least two columns and two lines; the first line is a header if each of its fields is text shorter than 150
-characters and a good column name, and if some later line holds something else than text.
+characters and a good column name, and if some later line holds a value that is something else than text.
 *Simplified*: numbers in CSV are `bigint` or `double`, `true`/`false` is `boolean`, all else is `string`.
 """
 
@@ -36,9 +36,11 @@ class TextSchema:
     csv: CsvShape | None = None
 
 
-def json_schema(text: str, complete: bool) -> TextSchema | None:
-    """Of JSON values one after another; None if the text is none. What is cut off at the end is left out unless
-    `complete`."""
+def json_schema(text: str) -> TextSchema | None:
+    """Of JSON values one after another; None if the text does not begin with one.
+
+    The beginning decides: from a value that is broken, or cut off, on the text is not looked at.
+    """
     decoder, at, records = json.JSONDecoder(), 0, 0
     columns: tuple[tuple[str, Type], ...] = ()
     while True:
@@ -48,8 +50,6 @@ def json_schema(text: str, complete: bool) -> TextSchema | None:
         try:
             value, at = decoder.raw_decode(text, at)
         except ValueError:
-            if complete or not records:
-                return None
             break
         if isinstance(value, list):
             found = of_json(value)
@@ -57,7 +57,7 @@ def json_schema(text: str, complete: bool) -> TextSchema | None:
         elif isinstance(value, dict):
             columns = merge_fields(columns, tuple((name.lower(), of_json(inner)) for name, inner in value.items()))
         else:
-            return None
+            break
         records += 1
     return TextSchema(columns, records) if records else None
 
@@ -75,12 +75,10 @@ def csv_schema(text: str, complete: bool) -> TextSchema | None:
 
 
 def _csv_schema(text: str, rows: Sequence[Sequence[str]], delimiter: str, width: int) -> TextSchema:
-    below = [_column_type([row[place] for row in rows[1:] if place < len(row)]) for place in range(width)]
-    header = _is_header(rows[0], width) and any(kind not in ("string", NULL) for kind in below)
+    other_than_text = any(_value_type(value.strip()) not in ("string", NULL) for row in rows[1:] for value in row)
+    header = other_than_text and _is_header(rows[0], width)
     data = rows[1:] if header else rows
-    kinds = below
-    if not header:
-        kinds = [_column_type([row[place] for row in rows if place < len(row)]) for place in range(width)]
+    kinds = [_column_type([row[place] for row in data if place < len(row)]) for place in range(width)]
     names = [_column_name(name) for name in rows[0]] if header else [f"col{place}" for place in range(width)]
     shape = CsvShape(delimiter, header, f'"{delimiter}' in text or f'{delimiter}"' in text)
     return TextSchema(tuple(zip(names, kinds, strict=False)), len(data), shape)

@@ -61,6 +61,21 @@ def test_a_crawler_runs_once_at_a_time_and_can_be_stopped(world: Crawling, monke
         assert code(refused) == "EntityNotFoundException"
 
 
+def test_a_crawl_that_a_killed_server_left_running_is_over(world: Crawling) -> None:
+    from ministack.services import glue
+
+    from localaws import crawlers
+
+    name = world.make("lost")
+    record = glue._crawlers._data[world.aws.account_id, world.aws.region, name]
+    record.update(State="RUNNING", StartedAt=1.0)  # as it is saved
+    crawlers.close_lost_crawls()
+    shown = client(world.aws, "glue").get_crawler(Name=name)["Crawler"]
+    assert (shown["State"], shown["LastCrawl"]["Status"]) == ("READY", "FAILED")
+    assert shown["LastCrawl"]["ErrorMessage"] == "The embedded AWS was ended meanwhile"
+    assert world.crawl(name)["Status"] == "SUCCEEDED"
+
+
 def test_start_and_end_are_events_with_awss_fields(world: Crawling) -> None:
     pattern = {"source": ["aws.glue"], "detail": {"crawlerName": ["tells"]}}
     next_event = queue_of_events(world.aws, "crawler-events", pattern)

@@ -180,6 +180,15 @@ def test_a_native_delta_table_has_the_columns_of_its_log(world: Crawling) -> Non
     assert table["PartitionKeys"] == [{"Name": "day", "Type": "string"}]
     assert table["Parameters"]["table_type"] == "DELTA"
     assert table["StorageDescriptor"]["SerdeInfo"]["Parameters"]["path"] == url
+    declared = {**table["StorageDescriptor"], "Columns": [{"Name": "id", "Type": "bigint", "Comment": "Who"}]}
+    parameters = {**table["Parameters"], "owner": "us"}
+    described = {"Name": "p_orders", "StorageDescriptor": declared, "Parameters": parameters}
+    client(world.aws, "glue").update_table(DatabaseName=world.database, TableInput=described)
+    assert world.crawl(name)["Status"] == "SUCCEEDED"
+    table = world.tables()["p_orders"]
+    assert table["StorageDescriptor"]["Columns"][0] == {"Name": "id", "Type": "bigint", "Comment": "Who"}
+    assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == ["id", "at"]
+    assert (table["Parameters"]["owner"], table["PartitionKeys"]) == ("us", [{"Name": "day", "Type": "string"}])
     missing = {**target, "DeltaTables": [world.url("none/")]}
     last = world.crawl(world.make("no-delta", Targets={"DeltaTargets": [missing]}))
     assert last["Status"] == "FAILED"

@@ -24,6 +24,7 @@ def csv_columns(text: str, complete: bool = True) -> Any:
         ("Id|Unit Price\n1|2.5\n2|1e3\n", [("id", "bigint"), ("unit price", "double")]),
         ("a;ok\nx;true\ny;\n", [("a", "string"), ("ok", "boolean")]),
         ("name,city\nAnn,Rome\n", [("col0", "string"), ("col1", "string")]),
+        ("id,price\n1,2\nx,y\n", [("id", "string"), ("price", "string")]),
         ("1,2\n3,4\n", [("col0", "bigint"), ("col1", "bigint")]),
         ("id,id\n1,2\n", [("col0", "string"), ("col1", "string")]),
         (f"id,{'x' * 150},z\n1,2,3\n", [("col0", "string"), ("col1", "string"), ("col2", "string")]),
@@ -37,6 +38,7 @@ def csv_columns(text: str, complete: bool = True) -> Any:
         "pipe",
         "semicolon",
         "all-text-has-no-header",
+        "one-number-makes-a-header",
         "numbers",
         "repeated-name",
         "too-long-a-name",
@@ -55,9 +57,12 @@ def test_a_line_that_is_cut_off_counts_for_nothing() -> None:
     assert csv_columns("id,n\n1,2\n3,4.", complete=True) == [("id", "bigint"), ("n", "double")]
     from localaws.crawlers.text_schema import json_schema
 
-    assert json_schema('{"a": 1}\n{"b": ', complete=False) is not None
-    assert json_schema('{"a": 1}\n{"b": ', complete=True) is None
-    assert json_schema('"a text"', complete=True) is None
+    whole, cut = json_schema('{"a": 1}\n'), json_schema('{"a": 1}\n{"b": ')
+    assert whole == cut
+    assert cut is not None
+    assert (cut.columns, cut.records) == ((("a", "int"),), 1)
+    assert json_schema('{"b": ') is None
+    assert json_schema('"a text"') is None
 
 
 @pytest.mark.parametrize(
