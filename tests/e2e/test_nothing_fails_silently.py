@@ -35,7 +35,7 @@ DEFAULT, SHIPPING, SALES, FOLLOWED = "transactions", "shipping", "sales", "carts
 """A pipeline of the default workflow, the two that bring their own, and one with gold that follows gold."""
 _DAYS = itertools.count()
 _START = datetime(2026, 2, 1, 5, tzinfo=UTC)
-_SECONDS = 60.0
+_SECONDS = 120.0
 
 Break = Callable[[Lake], AbstractContextManager[None]]
 

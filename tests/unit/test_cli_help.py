@@ -22,7 +22,8 @@ def _help(*command: str) -> str:
 
 def test_the_first_page_names_every_command() -> None:
     page = _help()
-    assert [name for name in (*COMMANDS, "quarantine", "notifications") if not re.search(rf"^\W*{name} ", page, re.MULTILINE)] == []
+    named = (*COMMANDS, "quarantine", "notifications")
+    assert [name for name in named if not re.search(rf"^\W*{name} ", page, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("command", [*((name,) for name in COMMANDS), *PARTS])
