@@ -54,6 +54,7 @@ class Postgres:
         self._data, self._log = folder / "data", folder / "postgres.log"
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
         self._socket_dir: Path | None = None
         self._known: set[str] = set()
 
@@ -88,6 +89,7 @@ class Postgres:
     def stop(self) -> None:
         """Stop the server; open transactions are rolled back. Idempotent."""
         with self._lock:
+            self._unwatch()
             if self._process is not None:
                 for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
                     if self._process.poll() is None:
@@ -146,10 +148,25 @@ class Postgres:
         while self._process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(InterfaceError, DatabaseError, OSError):
                 self._open("postgres", _SUPERUSER).close()
+                self._watch(self._process.pid)
                 return
             time.sleep(0.02)
         said = self._log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
         raise PostgresError(f"{_CANNOT}: {said}. Its log is {self._log}. {_NEXT}")
+
+    def _watch(self, pid: int) -> None:
+        """Let the server end with this process, however that ends: the watcher reads until the pipe to it breaks."""
+        self._unwatch()
+        self._watcher = subprocess.Popen(
+            ["/bin/sh", "-c", 'read -r _; kill -INT "$0"', str(pid)], stdin=subprocess.PIPE, start_new_session=True
+        )
+
+    def _unwatch(self) -> None:
+        if self._watcher is not None and self._watcher.stdin is not None:
+            self._watcher.kill()
+            self._watcher.wait()
+            self._watcher.stdin.close()
+            self._watcher = None
 
     def _ensure_database(self, database: str) -> None:
         connection = self._open("postgres", _SUPERUSER)

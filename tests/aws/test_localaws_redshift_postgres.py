@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +75,20 @@ def test_the_server_of_a_killed_embedded_aws_is_stopped(postgres: Postgres, fold
     assert pid is not None
     assert not (folder / "data" / "postmaster.pid").exists()
     assert rows(postgres, "SELECT n FROM kept") == [[1]]
+
+
+def test_it_ends_with_the_process_that_started_it_even_where_that_one_is_killed(folder: Path) -> None:
+    start = (
+        "import os, signal, sys, pathlib; from localaws.redshift.postgres import Postgres; "
+        "p = Postgres(pathlib.Path(sys.argv[1])); p.connect('wg.dev'); print(p.pid, flush=True); "
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", start, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pid, deadline = int(done.stdout), time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_stranger_with_the_same_process_id_is_left_alone(folder: Path) -> None:
