@@ -4,7 +4,7 @@ import threading
 
 from localaws.metrics import alarms, executions, queues, record, storage
 
-_EVERY_SECONDS, _TOGETHER_SECONDS = 1.0, 0.05
+_EVERY_SECONDS, _TOGETHER_SECONDS = 1.0, 0.25
 _stop = threading.Event()
 _threads: list[threading.Thread] = []
 
