@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 from lakehouse.contract.model import Place
 from lakehouse.errors import LedgerError
 from lakehouse.ledger.codec import attribute, encode
+from lakehouse.ledger.gold import GoldLedger
 from lakehouse.ledger.items import (
     BatchState,
     CrawlWait,
     FileRecord,
-    GoldPointer,
-    GoldResult,
-    PartitionPointer,
     RunRecord,
     SlotInForce,
     SlotState,
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 SWAP_TRIES = 20
 
 
-class Ledger:
+class Ledger(GoldLedger):
     """The ledger behind a DynamoDB client.
 
     Single items are read consistently. Lists come from the index `by-kind`: newest first, page by page, eventually
@@ -34,7 +32,7 @@ class Ledger:
     """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self.table = LedgerTable(client, table)
+        super().__init__(LedgerTable(client, table))
 
     def batch(self, pipeline: str, batch: str) -> BatchState:
         """A batch; one that is not there yet has generation 0 and no slots."""
@@ -51,18 +49,6 @@ class Ledger:
     def run(self, pipeline: str, batch: str, run_id: str) -> RunRecord | None:
         """One run."""
         return self.table.read(RunRecord, f"{pipeline}#{batch}", f"RUN#{run_id}")
-
-    def pointer(self, pipeline: str, table: str) -> GoldPointer | None:
-        """Where a gold table pointed last."""
-        return self.table.read(GoldPointer, f"_gold#{pipeline}", f"TABLE#{table}")
-
-    def partition(self, pipeline: str, table: str, value: str) -> PartitionPointer | None:
-        """What a partition of a gold table should show."""
-        return self.table.read(PartitionPointer, f"_gold#{pipeline}", f"PART#{table}#{value}")
-
-    def partitions(self, pipeline: str, table: str) -> Iterator[PartitionPointer]:
-        """All partitions of a gold table, empty ones included, in the order of their values."""
-        return self.table.below(PartitionPointer, f"_gold#{pipeline}", f"PART#{table}#")
 
     def files_of(self, pipeline: str, batch: str) -> Iterator[FileRecord]:
         """Every file that was ever judged in a batch, read consistently."""
@@ -201,25 +187,6 @@ class Ledger:
         )
         return run if changed else None
 
-    def put_pointer(self, pointer: GoldPointer) -> None:
-        """Remember where a gold table points."""
-        self.table.put(pointer)
-
-    def put_partition(self, pointer: PartitionPointer) -> bool:
-        """Show other files in a partition, unless it shows those of newer silver versions: False then."""
-        return self.table.put_if(pointer, "version_sum <= :sum", {":sum": pointer.version_sum})
-
-    def add_gold(self, pipeline: str, batch: str, run_id: str, table: str, result: GoldResult) -> RunRecord | None:
-        """Remember the result of a table that follows another, unless the run has one already: the first one counts.
-
-        The run as it is afterwards. Unlike the steps of a run this may happen after its end.
-        """
-        return self._set_in_run(pipeline, batch, run_id, "gold", table, result)
-
-    def add_derived(self, pipeline: str, batch: str, run_id: str, table: str, outcome: str) -> RunRecord | None:
-        """Remember how a table that follows another ended; the run as it is afterwards."""
-        return self._set_in_run(pipeline, batch, run_id, "derived", table, outcome)
-
     def warehouse_loaded(self, pipeline: str, batch: str, run_id: str, load: Mapping[str, object]) -> RunRecord | None:
         """Remember how a run's load into the warehouse ended; None for a run that the ledger does not have."""
         changed, run = self.table.update(
@@ -243,23 +210,6 @@ class Ledger:
     def waited_for_crawl(self, wait: CrawlWait) -> None:
         """Forget a token that is answered. One that the same run has put in its place since stays."""
         self.table.delete_if(wait, "#token = :token", {":token": wait.token})
-
-    def _set_in_run(
-        self, pipeline: str, batch: str, run_id: str, field: str, name: str, value: object
-    ) -> RunRecord | None:
-        """Set one entry of a run's mapping where it lacks it. DynamoDB makes no parents: the mapping comes first."""
-        where = (RunRecord, f"{pipeline}#{batch}", f"RUN#{run_id}")
-        exists = "attribute_exists(pk)"
-        first = "SET #field = if_not_exists(#field, :empty)"
-        self.table.update(*where, first, {":empty": {}}, exists, {"#field": field})
-        _, run = self.table.update(
-            *where,
-            "SET #field.#name = if_not_exists(#field.#name, :value)",
-            {":value": value},
-            exists,
-            {"#field": field, "#name": name},
-        )
-        return run
 
     def _swap_slot(self, pipeline: str, batch: str, slot_id: str, entry: SlotInForce) -> tuple[bool, BatchState | None]:
         return self.table.update(

@@ -96,7 +96,8 @@ def test_a_missing_sql_file_is_named(tmp_path: Path) -> None:
 
 def test_one_slot_needs_no_ranking_and_two_do() -> None:
     dataset = Dataset("p", "things", "Made up", (), (), (Column("id", "long"), Column("order", "string")), ("id",))
-    assert current_rows(dataset, "_silver", 1) == "select `id`, `order` from _silver"
-    assert "row_number() over (partition by `id` order by _batch desc, _slot desc)" in current_rows(dataset, "_s", 2)
+    assert current_rows(dataset, "_silver", 1) == "select `id`, `order`, _batch from _silver"
+    ranking = "row_number() over (partition by `id` order by _batch desc, coalesce(_origin, _slot) desc)"
+    assert ranking in current_rows(dataset, "_s", 2)
     several = replace(dataset, key=("id", "order"))
     assert "partition by `id`, `order`" in current_rows(several, "_s", 2)
