@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from lakehouse import runs
 from lakehouse.contract.model import Dataset, Pipeline
-from lakehouse.ledger.items import SlotInForce
+from lakehouse.ledger.items import BatchState, SlotInForce
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
 from lakehouse.plan import RunPlan, RunRequest, choose_engine
@@ -64,6 +64,9 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
         ContractError: the contract changes a column's type, or the engine's name is wrong.
     """
     batch = request.batch
+    state = ledger.batch(pipeline.name, batch)
+    if state.generation > request.generation:
+        return _superseded(pipeline, request, state, ledger)
 
     def read_slots() -> Mapping[str, SlotInForce]:
         return ledger.batch(pipeline.name, batch).slots
@@ -72,10 +75,30 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
         commit_dataset(store, dataset, batch, read_slots)
     found, slots = pinned(store, pipeline.datasets)
     state = ledger.batch(pipeline.name, batch)
-    manifest_bytes = sum(slot.bytes for slot in state.slots.values())
-    chosen = choose_engine(pipeline, manifest_bytes, state.engine or "")
-    runs.committed(ledger, pipeline.name, batch, request.run_id, chosen, found, manifest_bytes)
-    overtaken = state.generation > request.generation
-    if overtaken:
+    plan = _plan(pipeline, request, state, found, slots)
+    runs.committed(ledger, pipeline.name, batch, request.run_id, plan.engine, found, plan.manifest_bytes)
+    if plan.overtaken:
         runs.superseded(ledger, pipeline.name, batch, request.run_id)
-    return RunPlan(pipeline.name, batch, request.run_id, chosen, found, manifest_bytes, overtaken, slots)
+    return plan
+
+
+def _superseded(pipeline: Pipeline, request: RunRequest, state: BatchState, ledger: Ledger) -> RunPlan:
+    """Of a dozen files that arrive together a dozen runs start: all but the last need not even touch the tables."""
+    runs.superseded(ledger, pipeline.name, request.batch, request.run_id)
+    return _plan(pipeline, request, state, {}, {})
+
+
+def _plan(
+    pipeline: Pipeline, request: RunRequest, state: BatchState, versions: Mapping[str, int], slots: Mapping[str, int]
+) -> RunPlan:
+    manifest_bytes = sum(slot.bytes for slot in state.slots.values())
+    return RunPlan(
+        pipeline=pipeline.name,
+        batch=request.batch,
+        run_id=request.run_id,
+        engine=choose_engine(pipeline, manifest_bytes, state.engine or ""),
+        versions=versions,
+        manifest_bytes=manifest_bytes,
+        overtaken=state.generation > request.generation,
+        slots=slots,
+    )

@@ -26,6 +26,9 @@ from lakehouse.silver.slots import SlotFile, SlotSwap, slot_count
 if TYPE_CHECKING:
     import boto3
 
+CHECKPOINT_COMMITS = 10
+"""After so many commits the log is summed up in one file: whoever opens a table reads that and what came after it.
+Spark's default; delta-rs has 100, and each file more costs every run a request."""
 # A commit that finds its version taken must fail, not be rebased: it was decided on the table as it was.
 _EXACTLY_NEXT = CommitProperties(max_commit_retries=0)
 # The log is kept: a run reads the version that it pinned. Data and log are cleaned up by the vacuum alone.
@@ -123,6 +126,7 @@ def _create(store: SilverStore, dataset: Dataset, uri: str) -> DeltaTable:
         partition_by=list(PARTITION_BY),
         name=names.silver_table(dataset.pipeline, dataset.name),
         description=dataset.description,
+        configuration={"delta.checkpointInterval": str(CHECKPOINT_COMMITS)},
         storage_options=dict(store.options),
         commit_properties=_EXACTLY_NEXT,
     )
