@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cli.check import Verified, verify
+from cli.ending import await_execution, await_followers
 from cli.errors import CliError
-from cli.follow import BatchOutcome, FileOutcome, await_batch, await_execution, await_followers, verdicts
+from cli.follow import BatchOutcome, FileOutcome, await_batch, verdicts
 from cli.lake import Lake
 from cli.notifications import Mail, mails_since
 from cli.places import place_for

@@ -5,17 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cli.ending import execution_arn, pause
 from cli.errors import CliError
 from cli.lake import Lake
 from cli.screen import Screen, Tell
 from cli.text import count_text, counts_text, seconds_between, short_run
 from cli.upload import Upload
 from lakehouse.batches.decide import missing, run_needed
-from lakehouse.contract.model import Pipeline
 from lakehouse.ledger.items import BatchState, FileRecord, RunRecord, SlotState
 
-POLL_SECONDS = 0.1
-SLOWEST_POLL_SECONDS = 1.0
 LOOK_AT_LOGS_AFTER_SECONDS = 5.0
 VERDICT_SECONDS = 900.0
 RUN_SECONDS = 3600.0
@@ -106,48 +104,6 @@ def await_batch(
             return BatchOutcome(pipeline, batch, files, (), run)
 
 
-def await_execution(lake: Lake, run: RunRecord, screen: Screen) -> None:
-    """Wait until the execution of a published run has done what its workflow does after that.
-
-    Raises:
-        CliError: it did not succeed.
-    """
-    stepfunctions, arn = lake.client("stepfunctions"), _execution_arn(lake, run.pipeline, run.run_id)
-    started = time.monotonic()
-    with screen.waiting("The workflow ends"):
-        while (execution := stepfunctions.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            waited = time.monotonic() - started
-            if waited > RUN_SECONDS:
-                raise CliError(f"Execution {arn} has not ended within {RUN_SECONDS:.0f} s", "lake runs")
-            time.sleep(_pause(waited))
-    if execution["status"] != "SUCCEEDED":
-        why = execution.get("cause") or execution.get("error") or "no cause given"
-        raise CliError(f"Run {run.run_id} ended as {execution['status']}: {why}", f"Execution {arn}")
-
-
-def await_followers(lake: Lake, pipeline: Pipeline, screen: Screen) -> None:
-    """Wait until the gold tables that are made after another stand for as much as that one.
-
-    Raises:
-        CliError: one does not within `VERDICT_SECONDS`.
-    """
-    for table in (one for one in pipeline.gold if one.after):
-        started = time.monotonic()
-        with screen.waiting(f"{table.name} follows {table.after}"):
-            while _behind(lake, pipeline.name, table.name, str(table.after)):
-                waited = time.monotonic() - started
-                if waited > VERDICT_SECONDS:
-                    raise CliError(f"{table.name} has not followed {table.after} within {waited:.0f} s", "lake status")
-                time.sleep(_pause(waited))
-
-
-def _behind(lake: Lake, pipeline: str, table: str, before: str) -> bool:
-    first, second = lake.ledger.pointer(pipeline, before), lake.ledger.pointer(pipeline, table)
-    if first is None or second is None:
-        return first is not None
-    return any(second.versions.get(name, -1) < version for name, version in first.versions.items())
-
-
 def _of_batch(files: Sequence[FileOutcome], pipeline: str, batch: str) -> Iterator[FileOutcome]:
     return (one for one in files if (one.upload.place.pipeline, one.upload.place.batch) == (pipeline, batch))
 
@@ -169,18 +125,13 @@ def _verdict(lake: Lake, one: Upload, screen: Screen) -> FileOutcome:
                 look += LOOK_AT_LOGS_AFTER_SECONDS
             if waited > VERDICT_SECONDS:
                 raise CliError(f"The gate has not judged {place.key} within {VERDICT_SECONDS:.0f} s", _gate_log(lake))
-            time.sleep(_pause(waited))
+            time.sleep(pause(waited))
     record = lake.ledger.file(place.pipeline, place.batch, slot.file_id)
     if record is None:
         raise CliError(f"The ledger names file {slot.file_id} for {place.key} but does not hold it")
     outcome = FileOutcome(one, slot, record)
     _tell_verdict(screen, outcome)
     return outcome
-
-
-def _pause(waited_seconds: float) -> float:
-    """Look often at first, then less: on one machine each look takes time from what is looked at."""
-    return min(SLOWEST_POLL_SECONDS, POLL_SECONDS + waited_seconds / 20)
 
 
 def _tell_verdict(screen: Screen, outcome: FileOutcome) -> None:
@@ -216,7 +167,7 @@ def _await_run(lake: Lake, state: BatchState, run_id: str, screen: Screen) -> Ru
                 look += LOOK_AT_LOGS_AFTER_SECONDS
             if waited > RUN_SECONDS:
                 raise CliError(f"Run {run_id} has not ended within {RUN_SECONDS:.0f} s", "lake runs")
-            time.sleep(_pause(waited))
+            time.sleep(pause(waited))
     if run.status == "published":
         took = seconds_between(run.started_at, run.published_at)
         screen.done(f"Run {short_run(run_id)} on {run.engine}: gold is published", took)
@@ -256,7 +207,7 @@ def _gate_log_group(lake: Lake) -> str:
 def _raise_dead_execution(lake: Lake, state: BatchState, run_id: str) -> None:
     """An execution that ended without telling the ledger: its failure handler failed too, or was not allowed to."""
     stepfunctions = lake.client("stepfunctions")
-    arn = _execution_arn(lake, state.pipeline, run_id)
+    arn = execution_arn(lake, state.pipeline, run_id)
     try:
         execution: dict[str, Any] = stepfunctions.describe_execution(executionArn=arn)
     except stepfunctions.exceptions.ExecutionDoesNotExist:
@@ -265,7 +216,3 @@ def _raise_dead_execution(lake: Lake, state: BatchState, run_id: str) -> None:
     if execution["status"] in ("FAILED", "TIMED_OUT", "ABORTED") and (run is None or run.status not in ENDED):
         why = execution.get("cause") or execution.get("error") or "no cause given"
         raise CliError(f"Run {run_id} ended as {execution['status']} without a record of it: {why}", f"Execution {arn}")
-
-
-def _execution_arn(lake: Lake, pipeline: str, run_id: str) -> str:
-    return lake.settings.state_machine_arn_prefix.replace(":stateMachine:", ":execution:") + f"{pipeline}:{run_id}"

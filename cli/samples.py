@@ -1,11 +1,9 @@
 """Sample input made by a pipeline's own `generate.py`, kept below the lake's folder and made again only when needed."""
 
 import hashlib
-import importlib.util
 import inspect
 import json
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from cli.errors import CliError
 from cli.screen import Screen
 from cli.text import bytes_text, count_text
 from lakehouse.contract.model import Pipeline
+from lakehouse.generate import load_generator
 
 RECEIPT = ".generated.json"
 FIRST_AT = datetime(2026, 1, 1, 6, tzinfo=UTC)
@@ -103,15 +102,15 @@ def make(pipeline: Pipeline, sample: Sample, folder: Path, screen: Screen) -> Ge
     found = _receipt(folder, wanted)
     if found is not None:
         return Generated(folder, found, cached=True, seconds=time.monotonic() - started)
-    files = tuple(_run(script, pipeline, sample, folder, screen))
+    files = tuple(_run(pipeline, sample, folder, screen))
     made = Generated(folder, files, cached=False, seconds=time.monotonic() - started)
     entries = [{"dataset": one.dataset, "file": made.key_of(one), "bytes": one.path.stat().st_size} for one in files]
     (folder / RECEIPT).write_text(json.dumps({**wanted, "files": entries}, indent=2))
     return made
 
 
-def _run(script: Path, pipeline: Pipeline, sample: Sample, folder: Path, screen: Screen) -> list[SampleFile]:
-    generate = _load(script, sample.pipeline)
+def _run(pipeline: Pipeline, sample: Sample, folder: Path, screen: Screen) -> list[SampleFile]:
+    generate = load_generator(pipeline)
     arguments = _arguments(generate, sample)
     (folder / RECEIPT).unlink(missing_ok=True)
     did = f"Generated {{}} of {sample.pipeline}, seed {sample.seed}"
@@ -143,19 +142,6 @@ def period_of(pipeline: Pipeline) -> timedelta:
     schedule = pipeline.generator.schedule if pipeline.generator else None
     rate = RATE.fullmatch(schedule or "")
     return timedelta(**{rate[2] + "s": int(rate[1])}) if rate else timedelta(days=1)
-
-
-def _load(script: Path, pipeline: str) -> Callable[..., dict[str, Path]]:
-    """The `generate` function of a script, which is no module of any package."""
-    name = f"_generator_of_{pipeline}"
-    spec = importlib.util.spec_from_file_location(name, script)
-    if spec is None or spec.loader is None:
-        raise CliError(f"{script} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    found: Callable[..., dict[str, Path]] = module.generate
-    return found
 
 
 def _receipt(folder: Path, wanted: Mapping[str, object]) -> tuple[SampleFile, ...] | None:

@@ -27,6 +27,7 @@ from deploy.parts import (
 )
 from lakehouse.contract.load import pipelines as load_pipelines
 from lakehouse.contract.model import Pipeline
+from lakehouse.contract.seeds import read_seed
 
 TEMPLATE_FILE = ROOT / "deploy" / "template.json"
 
@@ -45,6 +46,9 @@ def build_template(config: Config | None = None, pipelines_dir: Path | None = No
     if config is not None:
         configs[config.name] = config
     pipelines = tuple(load_pipelines(pipelines_dir or root / "pipelines").values())
+    for pipeline in pipelines:
+        for seed in pipeline.seeds:
+            read_seed(pipeline, seed)  # what is deployed was judged as strictly as any input
     template = Template("Lakegate: an event-driven medallion lakehouse. Built by `lake template --write`; do not edit.")
     names.add_parameters(template, configs.values())
     _add_parts(template, pipelines, root)

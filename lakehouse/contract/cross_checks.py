@@ -26,6 +26,7 @@ def check_pipeline(fields: Fields, pipeline: Pipeline) -> None:
     if pipeline.warehouse is not None:
         _among(fields, "warehouse.facts", pipeline.warehouse.facts, _names(pipeline.gold), "gold tables")
         _among(fields, "warehouse.dimensions", pipeline.warehouse.dimensions, _names(pipeline.seeds), "seeds")
+        _check_facts(fields, pipeline)
     if pipeline.generator is not None and not (pipeline.folder / "generate.py").is_file():
         fields.fail("generator", f"found no pipelines/{pipeline.name}/generate.py, expected the generator's code")
 
@@ -121,6 +122,15 @@ def _check_partition(fields: Fields, datasets: Sequence[Dataset], table: GoldTab
 def _batches_are_days(dataset: Dataset) -> bool:
     wanted = set(placeholders(dataset.batch))
     return dataset.batch in DAYS and all(wanted <= set(placeholders(path)) for path in dataset.paths)
+
+
+def _check_facts(fields: Fields, pipeline: Pipeline) -> None:
+    """A load reads one folder of gold that the workflow has published before it."""
+    facts = pipeline.warehouse.facts if pipeline.warehouse else ()
+    for table in (one for one in pipeline.gold if one.name in facts):
+        for field, value in (("after", table.after), ("partition_by", table.partition_by)):
+            if value is not None:
+                fields.fail(f"gold.{table.name}.{field}", "found on a fact of the warehouse, expected none there")
 
 
 def _check_crawlers(fields: Fields, pipeline: Pipeline) -> None:

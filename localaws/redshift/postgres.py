@@ -38,7 +38,7 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "jit": "off",
     # Nothing is lost when a process is killed, only in a power cut, which the rest of the embedded AWS does not survive
-    # whole either (localaws.state). With it, recovery after a crash took more than ten seconds on a busy disk.
+    # whole either (localaws.state). With it, recovery after a crash takes seconds on a busy disk.
     "fsync": "off",
 }
 

@@ -158,6 +158,8 @@ WRONG = [
     ("crawler of no silver", 'silver = "sales"', 'silver = "s"', "crawlers.typed.silver: found 's', expected one of"),
     ("crawler of no gold", 'gold = "daily"', 'gold = "sales"', "crawlers.ready.gold: found 'sales', expected one of"),
     ("fact", 'facts = ["first"]', 'facts = ["sales"]', "warehouse.facts[0]: found 'sales', expected one of the gold"),
+    ("fact that follows", 'facts = ["first"]', 'facts = ["second"]', "gold.second.after: found on a fact of the ware"),
+    ("fact of parts", 'facts = ["first"]', 'facts = ["daily"]', "gold.daily.partition_by: found on a fact of the"),
     ("dimension", '= ["products"]', '= ["first"]', "warehouse.dimensions[0]: found 'first', expected one of the seeds"),
     ("seed's name", "[seeds.products]", "[seeds.sales]", "datasets.sales.columns[0].references: found 'products.id'"),
     ("name of a table", "[gold.daily]", "[gold.Daily]", "gold.Daily: found 'Daily', expected a name of lower-case"),

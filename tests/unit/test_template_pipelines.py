@@ -302,3 +302,11 @@ def test_the_workflow_role_may_invoke_every_function_that_a_workflow_names() -> 
         for function in references(machine.get("DefinitionSubstitutions", {})):
             if function.endswith("Function"):
                 assert f'function:${{Prefix}}-{function.removesuffix("Function").lower()}"' in policy, (name, function)
+
+
+def test_a_seed_that_breaks_its_contract_is_not_deployed(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    limits = folder / "sales" / "seeds" / "transaction_classes.csv"
+    limits.write_text(limits.read_text().replace("500.00", "five hundred"))
+    with pytest.raises(ContractError, match=r"transaction_classes.csv.*up_to"):
+        build_template(pipelines_dir=folder)
