@@ -19,8 +19,8 @@ MACHINES = {
     "shipping": ("CrawlRaw", "CrawlProcessed", "QueryTotals", "ReadTotals", "TellTotals"),
     "sales": ("LoadWarehouse",),
 }
-"""The tasks of every definition, each where it is first met: elsewhere it is the same (tests/unit/test_workflow_definitions.py).
-carts stands for all that use the default workflow."""
+"""The tasks of every definition, each where it is first met; elsewhere it is the same, see
+tests/unit/test_workflow_definitions.py. carts stands for all that use the default workflow."""
 STATES = [(pipeline, state) for pipeline, states in MACHINES.items() for state in states]
 Edit = Callable[[dict[str, Any]], object]
 
