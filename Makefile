@@ -32,7 +32,7 @@ down: setup  ## Stop the lake; its data stays in .lake/
 	@$(LAKE) down
 
 test: setup-dev  ## Run all tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 check: setup-dev  ## Lint, types, template: everything that needs no running lake
 	@$(PY) -m ruff check .

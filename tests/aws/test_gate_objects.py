@@ -157,5 +157,13 @@ def test_the_failure_handler_records_the_run_and_tells(
     [letter] = world.messages(batch, at_least=1)
     assert (letter["kind"], letter["run_id"]) == ("run_failed", run_id)
     runs.published(ledger, "activity", batch, run_id)
-    assert failed.handler({**plan, "error": {"Error": "States.TaskFailed"}}, None) == {**plan, "recorded": False}
-    assert len(world.messages(batch)) == 1
+    late = {**plan, "error": {"Error": "States.Timeout", "Cause": "a later step"}}
+    assert failed.handler(late, None) == {**plan, "recorded": True}
+    run = ledger.run("activity", batch, run_id)
+    assert run is not None
+    assert (run.status, run.error) == ("published", "States.Timeout: a later step")
+    assert [one["error"] for one in world.messages(batch, at_least=2)] == [letter["error"], "States.Timeout"]
+    runs.superseded(ledger, "activity", batch, f"{run_id}-2")
+    overtaken = {**late, "run_id": f"{run_id}-2"}
+    assert failed.handler(overtaken, None) == {**plan, "run_id": f"{run_id}-2", "recorded": False}
+    assert len(world.messages(batch)) == 2
