@@ -120,11 +120,14 @@ class _Subprocess:
 
 
 class _WorkerProcess(subprocess.Popen[str]):
-    """A worker's process that closes its pipes when it is let go of; ministack leaves them to the garbage collector."""
+    """A worker's process that closes its pipes and ends when it is let go of; ministack leaves both to chance."""
 
     def __del__(self, *arguments: Any, **options: Any) -> None:
         for pipe in (self.stdin, self.stdout, self.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):  # the process is gone, what was not yet written with it
                     pipe.close()
+        if self.returncode is None and self.poll() is None:
+            self.kill()
+            self.wait()
         super().__del__(*arguments, **options)

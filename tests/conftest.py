@@ -1,5 +1,6 @@
-"""Shared fixtures: one embedded AWS and one Spark session for the whole test session."""
+"""Shared fixtures: one embedded AWS and one Spark session for the whole test session (for each of its workers)."""
 
+import atexit
 import os
 from collections.abc import Iterator
 
@@ -52,6 +53,12 @@ def spark(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     session = builder.getOrCreate()
     yield session
     _end(session)
+
+
+def pytest_unconfigure() -> None:
+    """When the interpreter ends, DuckDB's binding takes the objects of its own module for leaks and lists them on
+    standard error; everything of pytest has been said by then."""
+    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
 
 
 def _end(session: SparkSession) -> None:
