@@ -66,7 +66,12 @@ def test_start_job_run_without_sync_returns_at_once(aws: EmbeddedAws, job_role: 
 def test_too_many_runs_are_named_as_aws_names_them_and_can_be_retried(aws: EmbeddedAws, job_role: str) -> None:
     job = make_job(aws, "wf-busy", "import time; time.sleep(6)", role=job_role)
     aws.client("glue").start_job_run(JobName=job)
-    retry = {"ErrorEquals": ["Glue.ConcurrentRunsExceededException"], "IntervalSeconds": 1, "MaxAttempts": 20}
+    retry = {
+        "ErrorEquals": ["Glue.ConcurrentRunsExceededException"],
+        "IntervalSeconds": 1,
+        "BackoffRate": 1,
+        "MaxAttempts": 40,
+    }
     machine = make_machine(aws, "wf-busy", {"Job": job_task(job)}, allow_job(aws, job))
     refused = execute(aws, machine, input='{"who": "ann"}')
     assert refused["error"] == "Glue.ConcurrentRunsExceededException"
