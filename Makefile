@@ -84,7 +84,7 @@ $(VENV)/.lake-installed: requirements/build.txt requirements/lake.txt requiremen
 	@printf '#!/bin/sh\nexec "%s/bin/python" "%s/cli/__main__.py" "$$@"\n' "$(CURDIR)/$(VENV)" "$(CURDIR)" > $(LAKE)
 	@chmod +x $(LAKE)
 	@$(PY) -m scripts.fetch_jars $(VENV)/jars
-	@$(PY) -m localaws.class_archive > /dev/null
+	@$(PY) -m localaws.train_archive > /dev/null
 	@touch $@
 
 $(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.lake-installed
