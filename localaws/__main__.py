@@ -22,6 +22,7 @@ from localaws.java import find_java
 from localaws.server import EmbeddedAws
 
 CANNOT_START, NOT_SAVED = 2, 3
+SIGNAL_SECONDS = 0.5
 _LOG_BYTES = 10 * 1024**2
 
 
@@ -54,7 +55,9 @@ def _run(aws: EmbeddedAws, state: Path) -> int:
                 file=sys.stderr,
             )
         logging.getLogger("localaws").info("ready on %s, process %d", aws.endpoint_url, os.getpid())
-        stop.wait()
+        # Python runs a handler in the main thread, which a signal that another thread took does not wake.
+        while not stop.wait(SIGNAL_SECONDS):
+            pass
     (state / "server.json").unlink(missing_ok=True)
     if aws.stopped_cleanly:
         return 0
