@@ -43,7 +43,7 @@ def generate(
 
       lake generate PIPELINE --files 12 --dirty 0.01
 
-      lake generate PIPELINE --rows 20000 --out /tmp/sample
+      lake generate PIPELINE --rows 20000 --out sample
     """
     screen = Screen(json)
     if out is None:

@@ -13,7 +13,7 @@ import duckdb
 from lakehouse.contract.model import Dataset, GoldTable, Pipeline
 from lakehouse.contract.types import column_type
 from lakehouse.engines.csv_export import csv_name, rows_sql, write_csv
-from lakehouse.engines.current import current_rows
+from lakehouse.engines.current import current_rows, silver_relation
 from lakehouse.engines.dialect import to_duckdb
 from lakehouse.engines.gold_sql import gold_sql
 from lakehouse.engines.partitions import check_values, of_batches, sharing_batches
@@ -75,7 +75,9 @@ def register_silver(
     slots = {}
     for dataset in pipeline.datasets:
         files = active_files(open_table(store, dataset, versions[dataset.name]))
-        _register_files(connection, dataset, _silver(dataset), list(zip(files, fetch(dataset, files), strict=True)))
+        _register_files(
+            connection, dataset, silver_relation(dataset), list(zip(files, fetch(dataset, files), strict=True))
+        )
         slots[dataset.name] = slot_count(files)
     show_current(connection, pipeline, slots)
     for seed in pipeline.seeds:
@@ -92,7 +94,7 @@ def show_current(
 ) -> None:
     """Let each dataset's view show its current rows: all, or those of some batches for a partitioned table's SELECT."""
     for dataset in pipeline.datasets:
-        current = current_rows(dataset, _silver(dataset), slots[dataset.name])
+        current = current_rows(dataset, silver_relation(dataset), slots[dataset.name])
         shown = current if batches is None else of_batches(current, batches)
         select = to_duckdb(shown, f"current rows of {dataset.name}")
         connection.execute(f'create or replace view "{dataset.name}" as {select}')
@@ -111,7 +113,7 @@ def touched_batches(
         files, relation = former.get(dataset.name, ()), f"_former_{dataset.name}"
         if files and dataset.key:
             _register_files(connection, dataset, relation, list(zip(files, fetch(dataset, files), strict=True)))
-        sharing = sharing_batches(dataset, _silver(dataset), batch, relation if files else None)
+        sharing = sharing_batches(dataset, silver_relation(dataset), batch, relation if files else None)
         if sharing:
             select = to_duckdb(sharing, f"batches that share keys of {dataset.name}")
             touched.update(str(name) for (name,) in connection.execute(select).fetchall())
@@ -184,11 +186,6 @@ def export_csv(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, table:
 def _fetched(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
     while rows := found.fetchmany(10_000):
         yield from rows
-
-
-def _silver(dataset: Dataset) -> str:
-    """The relation with all rows of a dataset's table."""
-    return f"_silver_{dataset.name}"
 
 
 def _register_files(

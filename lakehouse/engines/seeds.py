@@ -4,10 +4,8 @@ Not read by lakehouse.contract.seeds: that needs pyarrow, which has no room in a
 is read here has passed there (tests see to it), and must give the same values.
 """
 
-import csv
-from io import StringIO
-
 from lakehouse.contract.model import Column, Seed
+from lakehouse.contract.seed_text import place_of_seed, seed_records
 from lakehouse.engines.result import spark_type
 from lakehouse.engines.spark_sql import quoted, text
 from lakehouse.errors import ContractError
@@ -20,7 +18,7 @@ def seed_rows(seed: Seed) -> str:
         ContractError: the file is missing or is no CSV with these columns, or a column is written in a way that a
             plain cast does not read (`format`, `currency_text`).
     """
-    where = f"pipelines/{seed.pipeline}/seeds/{seed.name}.csv"
+    where = place_of_seed(seed)
     header, *records = _records(seed, where)
     if sorted(header) != sorted(column.name for column in seed.columns):
         raise ContractError(f"{where}: line 1: found {header}, expected {[column.name for column in seed.columns]}")
@@ -35,13 +33,7 @@ def seed_rows(seed: Seed) -> str:
 
 
 def _records(seed: Seed, where: str) -> list[list[str]]:
-    try:
-        content = seed.file.read_bytes().decode("utf-8-sig")
-        records = [record for record in csv.reader(StringIO(content, newline=""), strict=True) if record]
-    except FileNotFoundError as error:
-        raise ContractError(f"{where}: no such file, expected the rows of seed {seed.name!r}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ContractError(f"{where}: is no CSV in UTF-8: {error}") from error
+    records = seed_records(seed)
     widths = {len(record) for record in records}
     if len(records) < 2 or len(widths) != 1:
         raise ContractError(f"{where}: found {len(records)} lines of {sorted(widths)} values, expected header and rows")

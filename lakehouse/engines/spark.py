@@ -7,9 +7,9 @@ from typing import cast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
 
-from lakehouse.contract.model import Dataset, GoldTable, Pipeline
+from lakehouse.contract.model import GoldTable, Pipeline
 from lakehouse.engines.csv_export import csv_name, rows_sql, write_csv
-from lakehouse.engines.current import current_rows
+from lakehouse.engines.current import current_rows, silver_relation
 from lakehouse.engines.gold_sql import gold_sql
 from lakehouse.engines.partitions import check_values, of_batches, sharing_batches
 from lakehouse.engines.result import Figures, check_columns, check_figures, figures_of, figures_sql
@@ -48,7 +48,7 @@ def register_silver(
         spark.conf.set(name, value)
     for dataset in pipeline.datasets:
         table = spark.read.format("delta").option("versionAsOf", versions[dataset.name]).load(uris[dataset.name])
-        _with_origin(table).createOrReplaceTempView(_silver(dataset))
+        _with_origin(table).createOrReplaceTempView(silver_relation(dataset))
     show_current(spark, pipeline, slots)
     for seed in pipeline.seeds:
         spark.sql(seed_rows(seed)).createOrReplaceTempView(seed.name)
@@ -59,7 +59,7 @@ def show_current(
 ) -> None:
     """Let each dataset's view show its current rows: all, or those of some batches for a partitioned table's SELECT."""
     for dataset in pipeline.datasets:
-        current = current_rows(dataset, _silver(dataset), slots[dataset.name])
+        current = current_rows(dataset, silver_relation(dataset), slots[dataset.name])
         shown = current if batches is None else of_batches(current, batches)
         spark.sql(shown).createOrReplaceTempView(dataset.name)
 
@@ -77,9 +77,9 @@ def touched_batches(
         files, relation = former.get(dataset.name, ()), f"_former_{dataset.name}"
         if files and dataset.key:
             paths = [f"{uris[dataset.name].rstrip('/')}/{file.path}" for file in files]
-            schema = spark.table(_silver(dataset)).select(*dataset.key).schema
+            schema = spark.table(silver_relation(dataset)).select(*dataset.key).schema
             spark.read.schema(schema).parquet(*paths).createOrReplaceTempView(relation)
-        sharing = sharing_batches(dataset, _silver(dataset), batch, relation if files else None)
+        sharing = sharing_batches(dataset, silver_relation(dataset), batch, relation if files else None)
         if sharing:
             touched.update(str(row[0]) for row in spark.sql(sharing).collect())
     return frozenset(touched)
@@ -156,8 +156,3 @@ def _checked(spark: SparkSession, table: GoldTable, result: DataFrame, written: 
     figures = figures_of(table, cast(tuple[int, ...], row), never_null)
     check_figures(table, figures)
     return figures
-
-
-def _silver(dataset: Dataset) -> str:
-    """The relation with all rows of a dataset's table."""
-    return f"_silver_{dataset.name}"

@@ -7,7 +7,7 @@ import contextvars
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pg8000.exceptions import DatabaseError, InterfaceError
@@ -55,7 +55,8 @@ class Executor:
         """Run a statement soon; its record changes as it goes."""
         self._running[statement.id] = statement
         context = contextvars.copy_context()
-        self._pool.submit(context.run, self._work, statement)
+        work = self._pool.submit(context.run, self._work, statement)
+        work.add_done_callback(_say_what_broke)
 
     def cancel(self, statement: Statement) -> bool:
         """Stop a statement that has not ended; False for one that has."""
@@ -93,16 +94,15 @@ class Executor:
     def _work(self, statement: Statement) -> None:
         started = time.monotonic_ns()
         statement.to("PICKED")
+        error: StatementError | StatementCancelled | None = failed("internal error of the embedded AWS; see its log")
         try:
             error = self._run(statement)
-        except Exception as unexpected:  # noqa: BLE001 - a worker's last resort: the statement must not run for ever
-            _LOG.exception("statement %s", statement.id)
-            error = failed(f"internal error of the embedded AWS: {unexpected!r}")
-        _end(statement, error, time.monotonic_ns() - started)
-        self._running.pop(statement.id, None)
-        statement.ended.set()
-        if statement.with_event:
-            _tell(statement, self._place.region)
+        finally:  # whatever happened, nobody waits for the statement for ever
+            _end(statement, error, time.monotonic_ns() - started)
+            self._running.pop(statement.id, None)
+            statement.ended.set()
+            if statement.with_event:
+                _tell(statement, self._place.region)
 
     def _run(self, statement: Statement) -> StatementError | StatementCancelled | None:
         """All parts in one transaction; what ended it early."""
@@ -223,3 +223,10 @@ def _tell(statement: Statement, region: str) -> None:
     }
     resources = (workgroup_arn(statement.workgroup, region),)
     events.emit("aws.redshift-data", "Redshift Data Statement Status Change", detail, resources)
+
+
+def _say_what_broke(work: "Future[None]") -> None:
+    """A bug of this code goes to the server's log; a pool would keep it to itself."""
+    bug = work.exception()
+    if bug is not None:
+        _LOG.error("a statement broke the embedded AWS", exc_info=bug)

@@ -17,13 +17,12 @@ import pytest
 from athena_client import Athena
 
 from deploy import deploy_stack, settings_of
-from deploy.config import PIPELINES_DIR, ROOT
+from deploy.config import PIPELINES_DIR
 from lakehouse.ledger.items import FileRecord, RunRecord
 from lakehouse.ledger.store import Ledger
 from tests.lake import Lake
+from tests.page import page_files, write_page_files
 
-PAGE = ROOT / "docs" / "adding-a-pipeline.md"
-FILE = re.compile(r"^`(pipelines/returns/\S+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROWS = 60
 EVENT = {"rows": ROWS, "seed": 7, "dirty": 0.05, "time": "2026-01-31T05:00:00Z"}
 FAULT_OF = {"damaged": "shop", "wrong item": "shop", "too small": "customer", "changed mind": "customer"}
@@ -34,9 +33,7 @@ def sixth(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """All pipelines and the page's one, deployed under a prefix of their own."""
     folder = tmp_path_factory.mktemp("sixth")
     shutil.copytree(PIPELINES_DIR, folder / "pipelines", ignore=shutil.ignore_patterns("__pycache__"))
-    for path, text in FILE.findall(PAGE.read_text()):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
+    write_page_files(folder, "pipelines/")
     config = replace(lake.config, prefix="sixth")
     where = {"endpoint_url": lake.aws.endpoint_url, "pipelines_dir": folder / "pipelines"}
     outputs = deploy_stack(lake.aws.session(), config, **where)
@@ -96,14 +93,12 @@ def expected_answer(rows: list[dict[str, str]]) -> list[list[str]]:
 
 
 def test_the_page_has_the_files_that_it_speaks_of() -> None:
-    paths = [path for path, _ in FILE.findall(PAGE.read_text())]
-    assert {Path(path).name for path in paths} >= {
+    assert {Path(path).name for path in page_files()} >= {
         "pipeline.toml",
         "refunds_by_reason.sql",
         "generate.py",
         "costly_reasons.sql",
     }
-    assert len(set(paths)) == len(paths)
 
 
 def test_its_generator_puts_the_same_file_again_and_is_heard_once(sixth: Lake, generated: dict[str, Any]) -> None:
@@ -141,7 +136,7 @@ def test_it_ran_to_published_gold_on_duckdb(sixth: Lake, generated: dict[str, An
 def test_its_query_answers_through_athena(sixth: Lake, generated: dict[str, Any]) -> None:
     text = sixth.client("s3").get_object(Bucket=sixth.bucket, Key=generated["keys"][0])["Body"].read().decode()
     athena = Athena(sixth.aws, sixth.bucket, sixth.settings.gold_database)
-    (query,) = [text for path, text in FILE.findall(PAGE.read_text()) if path.endswith("costly_reasons.sql")]
+    (query,) = [text for path, text in page_files().items() if path.endswith("costly_reasons.sql")]
     answer = athena.run(query, WorkGroup=sixth.config.prefix)
     assert answer.state == "SUCCEEDED", answer.reason
     assert answer.header == ["reason", "fault_of", "returns", "refunded", "average_refund"]

@@ -146,17 +146,24 @@ def test_a_query_answers_what_python_computes_from_the_documents(query: str, dri
     assert driven.athena.rows(text_of(query)) == expected
 
 
-def test_the_next_night_small_files_become_one_and_no_row_changes(driven: Driven, tmp_path: Path) -> None:
-    day = driven.lake
+def test_the_next_night_the_catalog_is_crawled_small_files_become_one_and_no_row_changes(
+    driven: Driven, tmp_path: Path
+) -> None:
+    day, crawler = driven.lake, driven.lake.named("transactions-daily")
+    glue, events = day.client("glue"), day.client("events")
     (tmp_path / "before").mkdir()
     (tmp_path / "after").mkdir()
     before = driven.gold(tmp_path / "before")
     answers = {query: driven.athena.rows(text_of(query)) for query in QUERIES}
-    day.client("events").enable_rule(Name=day.named("compact"))
-    night = datetime.fromisoformat(f"{driven.date}T03:00:30+00:00") + DAY
-    fired = day.aws.clock.run_until(night)
-    day.client("events").disable_rule(Name=day.named("compact"))
-    assert [one.name for one in fired if "compact" in one.name]
+    (contract,) = PIPELINE.crawlers
+    glue.update_crawler(Name=crawler, Schedule=contract.schedule)  # it rested, as every schedule did
+    events.enable_rule(Name=day.named("compact"))
+    fired = day.aws.clock.run_until(datetime.fromisoformat(f"{driven.date}T03:00:30+00:00") + DAY)
+    events.disable_rule(Name=day.named("compact"))
+    glue.update_crawler(Name=crawler, Schedule="")
+    assert [f"{one.at:%H:%M}" for one in fired] == ["02:00", "03:00"]
+    eventually(lambda: glue.get_crawler(Name=crawler)["Crawler"]["State"] == "READY")
+    assert glue.get_crawler(Name=crawler)["Crawler"]["LastCrawl"]["Status"] == "SUCCEEDED"
     (file,) = driven.silver()
     assert (file.batch, file.slot, file.rows) == (driven.date, "*", len(driven.rows))
     assert driven.gold(tmp_path / "after") == before

@@ -10,9 +10,9 @@ Recompute = Callable[[Mapping[str, Sequence[Path]]], Mapping[str, duckdb.DuckDBP
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 
 
-def recomputation(pipeline: str) -> Recompute:
-    """The function `recompute` of `pipelines/<pipeline>/recompute.py`."""
-    spec = importlib.util.spec_from_file_location(f"recompute_{pipeline}", PIPELINES / pipeline / "recompute.py")
+def recomputation(pipeline: str, folder: Path = PIPELINES) -> Recompute:
+    """The function `recompute` of `<folder>/<pipeline>/recompute.py`."""
+    spec = importlib.util.spec_from_file_location(f"recompute_{pipeline}", folder / pipeline / "recompute.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
