@@ -105,8 +105,9 @@ def all_is_quiet(lake: Lake) -> None:
 
 def jobs_of(lake: Lake) -> list[str]:
     """The lake's Glue jobs."""
-    pages = lake.client("glue").get_paginator("list_jobs").paginate()
-    return [name for page in pages for name in page["JobNames"] if name.startswith(f"{PREFIX}-")]
+    pages = lake.client("glue").get_paginator("get_jobs").paginate()
+    names = [job["Name"] for page in pages for job in page["Jobs"]]
+    return [name for name in names if name.startswith(f"{PREFIX}-")]
 
 
 def definition(lake: Lake, pipeline: str) -> Any:
