@@ -1,7 +1,6 @@
 """What the gate decides about one version of an object. Pure: values in, values out."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from lakehouse import names
@@ -12,8 +11,6 @@ from lakehouse.ledger.items import FileRecord, SlotState
 from lakehouse.names import UNKNOWN
 
 NO_CONTRACT = "none"
-NOTICE_LEASE = timedelta(minutes=15)
-"""After this time somebody else may tell what the recorder of a verdict has not told: longer than a Lambda can live."""
 
 
 def unknown_place(refused: RefusedPlace) -> Place:
@@ -139,17 +136,6 @@ def next_revision(
         in_force_bytes=file.bytes,
         in_force_parquet_bytes=file.parquet_bytes,
     )
-
-
-def must_tell(slot: SlotState, teller: str, at: str) -> bool:
-    """Whether this gate is the one to tell people of the slot's last verdict.
-
-    That is the one that recorded it, also when its message is delivered again after a crash; the others, who handle
-    repeats of the event at the same moment, leave it alone, and step in only when it is long overdue.
-    """
-    if slot.notified_revision >= slot.revision:
-        return False
-    return slot.teller == teller or datetime.fromisoformat(at) - datetime.fromisoformat(slot.at) > NOTICE_LEASE
 
 
 def _worth_telling(file: FileRecord) -> bool:

@@ -4,7 +4,7 @@ Why repeats, reordering, races and crashes do no harm:
 - A gate reads the slot's last revision, then looks at the object's current version, and may record its verdict only as
   the next revision. So revisions follow the object's versions in time, and whoever was overtaken looks again.
 - Everything written before that is named by content. Everything after it (batch, run, message) is made from the slot as
-  recorded, by `_settle`, which a repeated event runs again. So a crash between any two steps is mended by its repeat.
+  recorded, by `settle`, which a repeated event runs again. So a crash between any two steps is mended by its repeat.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from lakehouse import names, notify
-from lakehouse.batches.start import start_if_complete
+from lakehouse import names
 from lakehouse.contract.model import Dataset, Pipeline, Place, RefusedPlace
 from lakehouse.contract.route import place_of
 from lakehouse.errors import EventError, LakeError, LedgerError
@@ -25,7 +25,8 @@ from lakehouse.events import ObjectCreated
 from lakehouse.gate import decide, objects
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
-from lakehouse.ledger.items import BatchState, FileRecord, SlotState, now
+from lakehouse.gate.settle import Settler
+from lakehouse.ledger.items import SlotState, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
 from lakehouse.settings import Settings
@@ -74,7 +75,7 @@ class Gate:
         if isinstance(found, RefusedPlace):
             self._see_to(decide.unknown_place(found), message_id, found)
         elif found.marker:
-            self._start(found.pipeline, self.ledger.put_marker(found.pipeline, found.batch, found.dataset))
+            self._settler.start(self.ledger.put_marker(found.pipeline, found.batch, found.dataset))
         else:
             self._see_to(found, message_id, None)
 
@@ -91,10 +92,10 @@ class Gate:
                 log("event_ignored", key=place.key, why="a folder's placeholder, as the console makes it")
                 return
             if slot is not None and decide.is_judged(slot, version, contract_hash):
-                self._settle(place, slot, message_id)
+                self._settler.settle(slot, message_id)
                 return
             if slot is not None and slot.notified_revision < slot.revision:
-                self._tell(slot)  # before the next revision takes its place
+                self._settler.tell(slot)  # before the next revision takes its place
             slot = self._judge(place, version, slot, message_id, unknown) or self.ledger.slot(place)
         raise LakeError(f"{place.key} changed {MAX_LOOKS} times while it was judged: the event will be tried again")
 
@@ -165,28 +166,9 @@ class Gate:
             objects.quarantine_verdict(self.s3, bucket, folder, decide.verdict(place, version, judgement, file_id))
         return parquet_bytes
 
-    def _settle(self, place: Place, slot: SlotState, message_id: str) -> None:
-        """All that follows from a recorded verdict. Harmless to repeat."""
-        entry = slot.in_force()
-        if entry is not None:
-            self._start(place.pipeline, self.ledger.put_in_force(place.pipeline, place.batch, place.slot_id, entry))
-        if decide.must_tell(slot, message_id, now()):
-            self._tell(slot)
-
-    def _start(self, pipeline: str, state: BatchState) -> None:
-        arn = f"{self.settings.state_machine_arn_prefix}{pipeline}"
-        start_if_complete(self.pipelines[pipeline], state, self.ledger, self.stepfunctions, arn)
-
-    def _tell(self, slot: SlotState) -> None:
-        file = self._file(slot)
-        notify.send(self.sns, self.settings.topic_arn, notify.about_file(slot, file))
-        self.ledger.notified(slot)
-
-    def _file(self, slot: SlotState) -> FileRecord:
-        file = self.ledger.file(slot.pipeline, slot.batch, slot.file_id)
-        if file is None:
-            raise LedgerError(f"Ledger has slot {slot.slot_id} of {slot.key} without its file {slot.file_id}")
-        return file
+    @cached_property
+    def _settler(self) -> Settler:
+        return Settler(self.ledger, self.stepfunctions, self.sns, self.settings, self.pipelines)
 
     def _dataset(self, place: Place) -> Dataset:
         return self.pipelines[place.pipeline].dataset(place.dataset)

@@ -8,6 +8,7 @@ from lakehouse.contract.model import Place, RefusedPlace
 from lakehouse.gate import decide
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
+from lakehouse.gate.settle import must_tell
 from lakehouse.ledger.items import FileRecord, SlotState
 from lakehouse.notify import SUBJECT_CHARACTERS, about_file, subject
 
@@ -60,16 +61,16 @@ def test_a_version_is_judged_once_a_contract() -> None:
 def test_who_recorded_it_tells_and_others_only_when_it_is_overdue() -> None:
     slot, _ = revise(None, 1, BAD, teller="m1")
     soon, late = "2026-01-01T10:14:00.000000+00:00", "2026-01-01T10:16:00.000000+00:00"
-    assert decide.must_tell(slot, "m1", soon)
-    assert not decide.must_tell(slot, "m2", soon)
-    assert decide.must_tell(slot, "m2", late)
-    assert not decide.must_tell(replace(slot, notified_revision=1), "m1", late)
+    assert must_tell(slot, "m1", soon)
+    assert not must_tell(slot, "m2", soon)
+    assert must_tell(slot, "m2", late)
+    assert not must_tell(replace(slot, notified_revision=1), "m1", late)
 
 
 def test_a_good_file_without_quarantined_rows_needs_no_telling() -> None:
     clean = replace(GOOD, rows_quarantined=0, by_reason={})
-    assert not decide.must_tell(revise(None, 1, clean)[0], "m1", "2026-01-09T00:00:00.000000+00:00")
-    assert decide.must_tell(revise(None, 1, GOOD)[0], "m1", "2026-01-01T10:00:00.000000+00:00")
+    assert not must_tell(revise(None, 1, clean)[0], "m1", "2026-01-09T00:00:00.000000+00:00")
+    assert must_tell(revise(None, 1, GOOD)[0], "m1", "2026-01-01T10:00:00.000000+00:00")
 
 
 def test_a_file_that_fits_nowhere_is_refused_under_unknown() -> None:
