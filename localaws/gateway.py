@@ -4,7 +4,8 @@
 port wipe or reconfigure it without credentials, a web page in this machine's browser for one; lists all buckets to
 requests without credentials.
 *Here*: an object that would leave too little room is refused with 507 and one sentence; the two endpoints are closed;
-a request to `/` needs credentials. `/_lakegate/clock` is ours (localaws.clock.http).
+a request to `/` needs credentials. `/_lakegate/clock` is ours (localaws.clock.http). Tests may put faults between
+clients and services (localaws.interception).
 """
 
 import logging
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from localaws.clock import Clock, http
+from localaws.interception import Interceptor, intercepted
 from localaws.state import free_bytes
 
 RESERVED_BYTES = 128 * 1024**2
@@ -35,18 +37,26 @@ class Gateway:
         app: Callable[[Scope, Receive, Send], Awaitable[None]],
         state_dir: Path,
         clock: Callable[[], Clock],
+        interceptor: Callable[[], Interceptor | None],
     ) -> None:
         self._app = app
         self._state_dir = state_dir
         self._clock = clock
+        self._interceptor = interceptor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == http.PATH:
             return await http.handle(scope, receive, send, self._clock)
         refusal = self._refusal(scope) if scope["type"] == "http" else None
-        if refusal is None:
+        if refusal is not None:
+            return await _answer(send, *refusal)
+        interceptor = self._interceptor()
+        if interceptor is None or scope["type"] != "http":
             return await self._app(scope, receive, _counted(scope, send))
-        return await _answer(send, *refusal)
+        return await intercepted(self._served, interceptor, scope, receive, send)
+
+    async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, _counted(scope, send))
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         """Status, code and message; None for a request that may go on."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from botocore.config import Config
 from localaws import emulator
 from localaws.clock import Clock
 from localaws.errors import LocalAwsError, PortTakenError
+from localaws.interception import Interceptor
 from localaws.state import StateDir
 from localaws.users import Keys, ensure_users
 
@@ -45,6 +47,7 @@ class EmbeddedAws:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._clock: Clock | None = None
+        self._interceptor: Interceptor | None = None
         self.stopped_cleanly = False
         """After the end: all state was saved."""
 
@@ -118,6 +121,17 @@ class EmbeddedAws:
         session: Any = self.session(user)  # boto3's stubs know each service by a literal name only
         return session.client(service, endpoint_url=self.endpoint_url, config=config)
 
+    @contextlib.contextmanager
+    def intercept(self, interceptor: Interceptor) -> Iterator[None]:
+        """Let an interceptor see and decide on every HTTP request: see localaws.interception. One at a time."""
+        if self._interceptor is not None:
+            raise RuntimeError("Requests are intercepted already")
+        self._interceptor = interceptor
+        try:
+            yield
+        finally:
+            self._interceptor = None
+
     def _why_not(self) -> LocalAwsError:
         if isinstance(self._failure, LocalAwsError):
             return self._failure
@@ -145,8 +159,9 @@ class EmbeddedAws:
         config.graceful_timeout = 5
         config.loglevel = "WARNING"
         config.errorlog = None
+        gateway = Gateway(app, self.state.path, lambda: self.clock, lambda: self._interceptor)
         waiting = asyncio.create_task(self._announce())
-        await serve(Gateway(app, self.state.path, lambda: self.clock), config, shutdown_trigger=self._stop.wait)
+        await serve(gateway, config, shutdown_trigger=self._stop.wait)
         await waiting
 
     async def _announce(self) -> None:
