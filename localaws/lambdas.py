@@ -1,9 +1,10 @@
 """Lambda functions that see what AWS would show them, and whose errors have names.
 
 *ministack*: a worker inherits the whole environment of the server (credentials files, profiles, PYTHONPATH of whoever
-started it); every exception of a handler is a `Runtime.HandlerError`; workers outlive a server that stops.
+started it); every exception of a handler is a `Runtime.HandlerError`; workers outlive a server that stops; an attempt
+that began before a function's code was replaced starts a worker with the old code afterwards, which is then kept warm.
 *AWS*: a function gets its own variables and the runtime's; an invocation's error carries the exception's class name and
-stack trace, which Step Functions matches in `Retry` and `Catch`.
+stack trace, which Step Functions matches in `Retry` and `Catch`; every attempt runs the code as it is then.
 *Here*: as on AWS. Third-party packages come from the virtual environment, where AWS has layers; the function's own code
 only from its zip. When the server stops, running invocations may end, then all workers do.
 """
@@ -33,6 +34,7 @@ _stopping = threading.Event()
 
 _spawn, _invoke = lambda_runtime.Worker._spawn, lambda_runtime.Worker.invoke
 _execute_warm, _poll_sqs = lambda_svc._execute_function_warm, lambda_svc._poll_sqs
+_acquire = lambda_runtime.acquire_worker
 
 
 def install() -> None:
@@ -48,6 +50,7 @@ def install() -> None:
     lambda_runtime.subprocess = _Subprocess()
     lambda_runtime.Worker._spawn, lambda_runtime.Worker.invoke = spawn, invoke
     lambda_svc._execute_function_warm, lambda_svc._poll_sqs = execute_warm, poll_sqs
+    lambda_svc.acquire_worker = acquire
 
 
 def end_all(seconds: float = 10) -> None:
@@ -83,7 +86,7 @@ def invoke(worker: Any, event: Any, request_id: str, **options: Any) -> Result:
 def execute_warm(function: Any, event: Any, request_id: str) -> Result:
     """Run one invocation; an error body as AWS writes it: errorMessage, errorType, requestId, stackTrace."""
     _local.result = {}
-    answer: Result = _execute_warm(function, event, request_id)
+    answer: Result = _execute_warm(_with_latest_code(function), event, request_id)
     failure: Result = _local.result
     if answer.get("error") and failure.get("type"):
         answer["body"] = {
@@ -93,6 +96,33 @@ def execute_warm(function: Any, event: Any, request_id: str) -> Result:
             "stackTrace": failure["stack"],
         }
     return answer
+
+
+def acquire(name: str, config: Any, code_zip: bytes, **options: Any) -> tuple[Any, str]:
+    """Lease a worker that runs this code. One with other code that was left in the pool is ended."""
+    while True:
+        worker, how = _acquire(name, config, code_zip, **options)
+        if worker is None or worker.code_zip == code_zip:
+            return worker, how
+        with lambda_runtime._lock:
+            for workers in lambda_runtime._workers.values():
+                workers[:] = [other for other in workers if other is not worker]
+        worker.kill()
+
+
+def process_ids(function: str) -> list[int]:
+    """The processes of a function's workers that run an invocation."""
+    with lambda_runtime._lock:
+        workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
+    busy = [worker for worker in workers if worker.func_name == function and worker.in_use]
+    return [process.pid for process in (worker._proc for worker in busy) if process is not None]
+
+
+def _with_latest_code(function: Any) -> Any:
+    """The function's record, whose copy may be older than the code that the function has now."""
+    config = function.get("config") or function
+    live = lambda_svc._functions.get(config["FunctionName"]) if config.get("Version") in (None, "$LATEST") else None
+    return {**function, "code_zip": live["code_zip"]} if live and live.get("code_zip") else function
 
 
 def function_environment(given: dict[str, str], variables: dict[str, str], task_root: Path) -> dict[str, str]:

@@ -89,3 +89,36 @@ def test_a_state_machine_without_permission_cannot_invoke(aws: EmbeddedAws) -> N
     done = execute(aws, make_machine(aws, "may-not", {"Task": {**task, "End": True}}), input="{}")
     assert (done["status"], done["error"]) == ("FAILED", "Lambda.AWSLambdaException")
     assert f"is not authorized to perform: lambda:InvokeFunction on resource: {arn}" in done["cause"]
+
+
+def test_an_attempt_after_the_code_was_replaced_runs_the_new_code(aws: EmbeddedAws) -> None:
+    """An event that failed is tried again a second later; the code may have been mended in between."""
+    from ministack.services import lambda_svc
+
+    before = _replaced(aws, "mended")
+    assert lambda_svc._execute_function_with_config_scope(before, {})["body"] == "new"
+    assert invoke(aws, "mended")["payload"] == "new"
+
+
+def test_a_worker_that_was_started_with_the_old_code_is_not_kept(aws: EmbeddedAws) -> None:
+    """An attempt may read the code just before it is replaced and take its worker just after that."""
+    from ministack.core import lambda_runtime
+
+    before = _replaced(aws, "kept")
+    stale, _ = lambda_runtime.acquire_worker("kept", before["config"], before["code_zip"])
+    lambda_runtime.release_worker(stale)
+    assert stale.code_zip == before["code_zip"]
+    assert invoke(aws, "kept")["payload"] == "new"
+    assert stale not in [worker for pool in lambda_runtime._workers.values() for worker in pool]
+
+
+def _replaced(aws: EmbeddedAws, name: str) -> dict[str, Any]:
+    """Make a function that answers 'old' and let it answer 'new'; its record as an earlier attempt holds it."""
+    from ministack.services import lambda_svc
+
+    text = "def handler(event, context): return {!r}"
+    make_function(aws, name, text.format("old"))
+    assert invoke(aws, name)["payload"] == "old"
+    before = dict(lambda_svc._functions[name])
+    aws.client("lambda").update_function_code(FunctionName=name, ZipFile=code(text.format("new")))
+    return before

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,9 +31,6 @@ def function(lake: Lake, kind: str, who: str = "", condition: str = "True") -> I
     try:
         yield
     finally:
-        client.update_function_code(FunctionName=name, **where)
-        # A worker that was being started with the broken code meanwhile may be kept warm: this lets go of it as well.
-        time.sleep(1)
         client.update_function_code(FunctionName=name, **where)
 
 
