@@ -111,6 +111,11 @@ def get_job_runs(data: dict[str, Any]) -> Answer:
     return json_response({"JobRuns": runs[::-1]})  # type: ignore[no-any-return]
 
 
+def running(run_id: str) -> JobProcess | None:
+    """The process of a run; None before it is made and once it has ended."""
+    return _processes.get(run_id)
+
+
 def end_all(seconds: float = 15) -> None:
     """Stop every run and wait until its processes are gone."""
     for process in list(_processes.values()):

@@ -63,6 +63,8 @@ class JobProcess:
     endpoint_url: str
     work_dir: Path
     stop: threading.Event = field(default_factory=threading.Event)
+    process_id: int | None = None
+    """Of the driver and of its process group, JVM and all, once it was started."""
 
     def run(self) -> Outcome:
         """Fetch, start, watch, ship logs, clean up."""
@@ -105,6 +107,7 @@ class JobProcess:
                 stderr=err,
                 start_new_session=True,
             )
+        self.process_id = process.pid
         deadline = time.monotonic() + self.spec.timeout_seconds
         ended = None
         while ended is None:
