@@ -16,8 +16,21 @@ from lakehouse.names import digest
 FORMATS = ("ndjson", "json_array", "json_document", "csv")
 JUDGING_VERSION = "1"
 """Raised when the parser judges a file otherwise than before: every file is then judged again."""
-NOT_JUDGED = ("pipeline", "name", "description", "paths", "batch", "parts", "marker", "compact", "contract_hash")
+NOT_JUDGED = (
+    "pipeline",
+    "name",
+    "description",
+    "paths",
+    "batch",
+    "parts",
+    "marker",
+    "compact",
+    "person",
+    "contract_hash",
+)
 """Fields of a dataset that decide nothing about its files' rows."""
+PERSON_TYPES = ("string", "int", "long")
+"""Of a column that says whose row it is: its values are written in one way only."""
 
 
 def read_dataset(pipeline: str, name: str, fields: Fields, seeds: tuple[Seed, ...]) -> Dataset:
@@ -41,6 +54,7 @@ def read_dataset(pipeline: str, name: str, fields: Fields, seeds: tuple[Seed, ..
         max_bytes=fields.count("max_bytes", 20 * 1024**3),
         checks=_checks(fields, columns),
         compact=fields.take("compact", bool, "true or false", False),
+        person=_person(fields, columns),
         seeds=_referred(fields, columns, seeds),
     )
     if dataset.marker is not None and ("/" in dataset.marker or not dataset.marker):
@@ -75,6 +89,14 @@ def _checks(fields: Fields, columns: tuple[Column, ...]) -> tuple[str, ...]:
         except ValueError as error:
             fields.fail(f"checks[{index}]", str(error))
     return checks
+
+
+def _person(fields: Fields, columns: tuple[Column, ...]) -> str | None:
+    person = fields.optional("person", str, "a column's name")
+    able = [column.name for column in columns if column.type in PERSON_TYPES]
+    if person is not None and person not in able:
+        fields.fail("person", f"found {person!r}, expected a column of type {' or '.join(PERSON_TYPES)}: {able}")
+    return person
 
 
 def _referred(fields: Fields, columns: tuple[Column, ...], seeds: tuple[Seed, ...]) -> tuple[Seed, ...]:

@@ -79,6 +79,8 @@ class Dataset:
     required; `=`, `+`, `-`, `*` and parentheses."""
     compact: bool = False
     """A daily job puts the small silver files of a closed batch into one."""
+    person: str | None = None
+    """The column that says whose row it is: what `lake forget` goes by. Without it the rows are nobody's."""
     parts: int = 1
     marker: str | None = None
     max_bytes: int = 20 * 1024**3
@@ -158,6 +160,20 @@ class Warehouse:
 
 
 @dataclass(frozen=True)
+class Deadlines:
+    """After how long people are told of what has not ended. Minutes, at most `MAX_DEADLINE_MINUTES`."""
+
+    batch_minutes: int = 1440
+    """A batch that lacks a dataset: since the last change in it."""
+    run_minutes: int = 120
+    """A run without an end: since its start."""
+
+
+MAX_DEADLINE_MINUTES = 7 * 24 * 60
+"""The sweeper looks back twice as far, so what is past its deadline is seen for a week."""
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """One folder below `pipelines/`."""
 
@@ -175,6 +191,7 @@ class Pipeline:
     demo: Demo | None = None
     crawlers: tuple[Crawler, ...] = ()
     warehouse: Warehouse | None = None
+    deadlines: Deadlines = Deadlines()
     job_mail: bool = False
     """People are told by mail how each of the pipeline's Glue jobs ended, well or not."""
     contract_hash: str = field(default="", compare=False)

@@ -172,6 +172,12 @@ WRONG = [
         "marker: found 'a/b', expected an object's",
     ),
     (
+        "person",
+        'key = ["id"]\ncolumns = [\n',
+        'person = "day"\nkey = ["id"]\ncolumns = [\n',
+        "person: found 'day', expected a column of type string or int or long: ['id', 'n']",
+    ),
+    (
         "batch",
         'key = ["id"]\ncolumns = [\n',
         'batch = "{batch}-{d}"\nkey = ["id"]\ncolumns = [\n',
@@ -213,6 +219,7 @@ def _hash(folder: Path, text: str) -> str:
         ('engine = "auto"', 'engine = "spark"'),
         ('description = "Result"', 'description = "Other"'),
         ('"users.{ext}", ', ""),
+        ('formats = ["ndjson"]', 'formats = ["ndjson"]\nperson = "id"'),
     ],
 )
 def test_what_decides_no_verdict_leaves_the_hash(tmp_path: Path, old: str, new: str) -> None:
