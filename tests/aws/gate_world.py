@@ -43,9 +43,10 @@ PASS = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 @dataclass
 class World:
-    """The small lake. `client` is the administrator's, `gate()` works under `iam/gate.json`."""
+    """The small lake of one pipeline. `client` is the administrator's, `gate()` works under `iam/gate.json`."""
 
     aws: EmbeddedAws
+    pipeline: str = "activity"
     prefix: str = field(default_factory=lambda: f"w{uuid4().hex[:8]}")
 
     def __post_init__(self) -> None:
@@ -71,13 +72,13 @@ class World:
             region_name=region,
         )
         self.state_machine_arn = self.stepfunctions.create_state_machine(
-            name=f"{self.prefix}-activity", definition=json.dumps(PASS), roleArn=self._role("states")
+            name=f"{self.prefix}-{self.pipeline}", definition=json.dumps(PASS), roleArn=self._role("states")
         )["stateMachineArn"]
         self.settings = Settings(
             bucket=self.bucket,
             ledger_table=f"{self.prefix}-ledger",
             topic_arn=topic_arn,
-            state_machine_arn_prefix=self.state_machine_arn.removesuffix("activity"),
+            state_machine_arn_prefix=self.state_machine_arn.removesuffix(self.pipeline),
             silver_database="silver",
             gold_database="gold",
             event_source=self.prefix,
@@ -122,18 +123,19 @@ class World:
 
     def slot(self, batch: str, key: str) -> SlotState:
         """The one slot of a key."""
-        found = [one for one in self.ledger.slots("activity") if (one.batch, one.key) == (batch, key)]
+        found = [one for one in self.ledger.slots(self.pipeline) if (one.batch, one.key) == (batch, key)]
         assert len(found) == 1, f"expected one slot of {key}, found {found}"
         return found[0]
 
     def runs(self, batch: str) -> list[str]:
         """Run ids of a batch in the ledger, the first started first."""
-        return [run.run_id for run in self.ledger.runs("activity") if run.batch == batch][::-1]
+        return [run.run_id for run in self.ledger.runs(self.pipeline) if run.batch == batch][::-1]
 
     def executions(self, batch: str) -> list[str]:
         """Names of a batch's executions, the first started first."""
         pages = self.stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=self.state_machine_arn)
-        found = [one for page in pages for one in page["executions"] if one["name"].startswith(f"activity-{batch}-")]
+        executions = [one for page in pages for one in page["executions"]]
+        found = [one for one in executions if one["name"].startswith(f"{self.pipeline}-{batch}-")]
         return [one["name"] for one in sorted(found, key=lambda one: one["startDate"])]
 
     def messages(self, about: str, at_least: int = 0) -> list[dict[str, Any]]:
@@ -183,7 +185,7 @@ class World:
             "Prefix": self.prefix,
             "LakeBucket": self.bucket,
             "DataKey": self.key_arn,
-            "Pipeline": "activity",
+            "Pipeline": self.pipeline,
         }
         for name, value in values.items():
             text = text.replace(f"${{{name}}}", value)

@@ -1,0 +1,42 @@
+"""More of the races of sixteen uploads, beside those of the other file; and a weaker gate that they catch."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import tally
+from race_suite import race
+from race_uploads import Uploads
+
+from lakehouse.batches.decide import missing
+from lakehouse.gate.settle import Settler
+from lakehouse.ledger.items import BatchState
+from localaws import EmbeddedAws
+
+
+def test_sixteen_more_uploads_at_once_are_one_run(aws: EmbeddedAws, tmp_path: Path) -> None:
+    in_turns, free = (450, 50) if tally.FULL else (4, 1)
+    assert race(aws, tmp_path, "two", in_turns, free) == {}
+
+
+def list_then_start(settler: Settler, state: BatchState) -> None:
+    """What the gate must not do: see what is there by now, and start when all is."""
+    there = settler.ledger.batch(state.pipeline, state.batch)
+    if not missing(settler.pipelines[state.pipeline], there):
+        settler.stepfunctions.start_execution(
+            stateMachineArn=f"{settler.settings.state_machine_arn_prefix}{state.pipeline}",
+            name=f"{state.pipeline}-{state.batch}-{uuid4().hex}",
+            input="{}",
+        )
+
+
+def test_a_gate_that_lists_and_then_starts_is_caught(
+    aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Settler, "start", list_then_start)
+    uploads = Uploads(aws, tmp_path)
+    started = []
+    for number in range(2):
+        uploads.arrive(f"weaker-{number}")
+        started.append(len(uploads.world.executions(f"weaker-{number}")))
+    assert max(started) > 1
