@@ -1,0 +1,152 @@
+"""Faults between the product and AWS, at HTTP, so that boto3, delta-rs and Spark meet them alike.
+
+A *container* is one access key: what a Lambda container or a job has. An *attempt* is one invocation in it. Each HTTP
+request of an attempt is a boundary with a number; a plan says at which numbers which kind of fault strikes. After a
+crash the attempt is dead: nothing that it does any more reaches AWS, and what it answers nobody hears.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from localaws.interception import (
+    HANG_UP,
+    LOSE_ANSWER,
+    PASS,
+    Answer,
+    Decision,
+    Request,
+    service_error,
+    throttled,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCT = tuple(f"{ROOT}/{folder}/" for folder in ("lakehouse", "lambda", "glue"))
+SITE_HEADER = "x-call-site"
+
+CRASHES = ("crash_before", "crash_after")
+KINDS = (*CRASHES, "lost", "throttled", "error")
+"""The process dies before the request reaches AWS, or after its effect; the answer is lost after the effect, and the
+SDK may repeat; AWS throttles; AWS answers with an internal error."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request of an attempt, and what it met."""
+
+    service: str
+    operation: str
+    site: str
+    """`<file>:<function>` of the product's innermost frame."""
+    fault: str | None = None
+
+    @property
+    def boundary(self) -> str:
+        return f"{self.site} {self.operation}"
+
+
+@dataclass
+class Attempt:
+    """One invocation."""
+
+    plan: Mapping[int, str] = field(default_factory=dict)
+    """Kind of fault by number of the request, from 0."""
+    lasting: bool = False
+    """The fault that is no crash strikes every request from its number on: the SDK's repeats do not help."""
+    calls: list[Call] = field(default_factory=list)
+    dead: bool = False
+    thread: int = field(default_factory=threading.get_ident)
+    during: Callable[[int], None] | None = None
+
+    @property
+    def faults(self) -> list[Call]:
+        return [call for call in self.calls if call.fault]
+
+    def meet(self, request: Request) -> Decision:
+        """What happens to the attempt's next request."""
+        if self.dead:
+            return HANG_UP
+        kind = self._kind(len(self.calls))
+        self.calls.append(Call(request.service, request.operation, site_of(request, self.thread), kind))
+        if kind in CRASHES:
+            self.dead = True
+        match kind:
+            case "crash_before":
+                return HANG_UP
+            case "crash_after" | "lost":
+                return LOSE_ANSWER
+            case "throttled":
+                return throttled(request)
+            case "error":
+                return service_error(request)
+        return PASS
+
+    def _kind(self, number: int) -> str | None:
+        if self.lasting:
+            return next((kind for start, kind in self.plan.items() if number >= start), None)
+        return self.plan.get(number)
+
+
+Heard = Callable[[Request, Answer], None]
+"""Told of every request of a container that had an effect, with AWS's answer."""
+
+
+class Network:
+    """The interceptor: knows which attempt runs in which container."""
+
+    def __init__(self) -> None:
+        self.attempts: dict[str, Attempt] = {}
+        self.heard: Heard | None = None
+
+    def __call__(self, request: Request) -> Decision:
+        attempt = self.attempts.get(request.access_key_id)
+        if attempt is None:
+            return PASS
+        decision = attempt.meet(request)
+        heard = self.heard
+        if heard is None or not decision.effect or decision.refusal is not None or request.service == "s3":
+            return decision
+        return Decision(answer=decision.answer, after=lambda answer: heard(request, answer))
+
+    @contextmanager
+    def attempt(self, access_key_id: str, attempt: Attempt) -> Iterator[Attempt]:
+        """Requests of the key belong to the attempt."""
+        before = self.attempts.get(access_key_id)
+        self.attempts[access_key_id] = attempt
+        try:
+            yield attempt
+        finally:
+            if before is None:
+                del self.attempts[access_key_id]
+            else:
+                self.attempts[access_key_id] = before
+
+
+def say_where(request: Any, **_: Any) -> None:
+    """botocore's `before-send`: the request tells which line of the product made it."""
+    found = innermost(sys._getframe())
+    if found:
+        request.headers[SITE_HEADER] = found
+
+
+def site_of(request: Request, thread: int) -> str:
+    """Where in the product a request came from. Requests of delta-rs, Spark and boto3's transfers come from threads of
+    their own, while the attempt's thread waits in the call."""
+    found = request.headers.get(SITE_HEADER) or innermost(sys._current_frames().get(thread))
+    return found or "?"
+
+
+def innermost(frame: FrameType | None) -> str | None:
+    """The product's innermost function on a stack, functions inside functions by the outermost name."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(PRODUCT):
+            function = frame.f_code.co_qualname.partition(".<locals>")[0]
+            return f"{Path(file).relative_to(ROOT)}:{function}"
+        frame = frame.f_back
+    return None
