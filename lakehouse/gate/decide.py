@@ -121,7 +121,7 @@ def next_revision(
         file_id=file.file_id,
         at=file.at,
         reason=file.reason,
-        notified_revision=0 if _worth_telling(file) else revision,
+        notified_revision=0 if _worth_telling(before, file) else revision,
         teller=teller,
         **_still_in_force(before),
     )
@@ -138,7 +138,10 @@ def next_revision(
     )
 
 
-def _worth_telling(file: FileRecord) -> bool:
+def _worth_telling(before: SlotState | None, file: FileRecord) -> bool:
+    """People are told once of an outcome: the same bytes uploaded again, under the same contract, are no news."""
+    if before is not None and before.file_id == file.file_id:
+        return False
     return file.verdict == "refused" or file.rows_quarantined > 0
 
 

@@ -73,6 +73,21 @@ def test_a_good_file_without_quarantined_rows_needs_no_telling() -> None:
     assert must_tell(revise(None, 1, GOOD)[0], "m1", "2026-01-01T10:00:00.000000+00:00")
 
 
+@pytest.mark.parametrize("judgement", [GOOD, BAD])
+def test_the_same_content_again_is_told_of_once_and_again_only_after_another_outcome(judgement: Judgement) -> None:
+    at = "2026-01-01T10:00:00.000000+00:00"
+    first, file = revise(None, 1, judgement)
+    told = replace(first, notified_revision=1)
+    same = decide.next_revision(told, PLACE, version(2), "contract", replace(file, version_id="v2"), "m2")
+    assert must_tell(first, "m1", at)
+    assert not must_tell(same, "m2", at)
+    assert (same.revision, same.notified_revision, same.judged_version_id) == (2, 2, "v2")
+    other, _ = revise(same, 3, judgement, "m3")
+    back = decide.next_revision(other, PLACE, version(4), "contract", replace(file, version_id="v4"), "m4")
+    assert must_tell(other, "m3", at)
+    assert must_tell(back, "m4", at)
+
+
 def test_a_file_that_fits_nowhere_is_refused_under_unknown() -> None:
     refused = RefusedPlace("bronze/x/y.json", "unknown_pipeline", "Found pipeline 'x'")
     place = decide.unknown_place(refused)
