@@ -121,10 +121,10 @@ def _verdict(lake: Lake, one: Upload, screen: Screen) -> FileOutcome:
             if slot and slot.revision > one.before_revision + 1:
                 break
             if waited > look:
-                _raise_gate_error(lake, one)
+                raise_gate_error(lake, one.sent_at_ms, f"{one.path.name} was uploaded")
                 look += LOOK_AT_LOGS_AFTER_SECONDS
             if waited > VERDICT_SECONDS:
-                raise CliError(f"The gate has not judged {place.key} within {VERDICT_SECONDS:.0f} s", _gate_log(lake))
+                raise CliError(f"The gate has not judged {place.key} within {VERDICT_SECONDS:.0f} s", gate_log(lake))
             time.sleep(pause(waited))
     record = lake.ledger.file(place.pipeline, place.batch, slot.file_id)
     if record is None:
@@ -184,20 +184,21 @@ def _tell_step(screen: Screen, tell: Tell, run: RunRecord | None, told: str) -> 
     return status
 
 
-def _raise_gate_error(lake: Lake, one: Upload) -> None:
+def raise_gate_error(lake: Lake, since_ms: int, what: str) -> None:
     """A gate that dies on a file is asked again only when the queue shows it again, which takes long: say so now."""
     pages = (
         lake.client("logs")
         .get_paginator("filter_log_events")
-        .paginate(logGroupName=_gate_log_group(lake), startTime=one.sent_at_ms, filterPattern="ERROR")
+        .paginate(logGroupName=_gate_log_group(lake), startTime=since_ms, filterPattern="ERROR")
     )
     found = [event["message"].strip() for page in pages for event in page["events"]]
     if found:
-        raise CliError(f"The gate failed since {one.path.name} was uploaded. It says:\n{found[-1]}", _gate_log(lake))
+        raise CliError(f"The gate failed since {what}. It says:\n{found[-1]}", gate_log(lake))
 
 
-def _gate_log(lake: Lake) -> str:
-    return f"Log group {_gate_log_group(lake)}; dead letters: {lake.outputs['GateDeadLettersUrl']}"
+def gate_log(lake: Lake) -> str:
+    """Where to look for what the gate could not do."""
+    return f"Log group {_gate_log_group(lake)}; dead letters: lake dlq list"
 
 
 def _gate_log_group(lake: Lake) -> str:

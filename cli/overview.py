@@ -9,6 +9,8 @@ from cli.text import short_moment, short_run
 from lakehouse.batches.decide import missing
 from lakehouse.contract.model import Pipeline
 from lakehouse.names import UNKNOWN
+from lakehouse.repair.dead_letters import QUEUES
+from lakehouse.repair.queues import DeadLetterQueues
 
 BATCHES_SHOWN = 10
 Block = tuple[str, Sequence[str], list[Sequence[object]]]
@@ -32,12 +34,9 @@ def _stack(lake: Lake) -> dict[str, Any]:
 
 
 def _dead_letters(lake: Lake) -> int:
-    """Messages that the gate could not handle; nobody works on them until a person does."""
-    sqs = lake.client("sqs")
-    name = "ApproximateNumberOfMessages"
-    urls = (lake.outputs["GateDeadLettersUrl"], lake.outputs["EventsDeadLettersUrl"])
-    answers = (sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name]) for url in urls)
-    return sum(int(answer["Attributes"][name]) for answer in answers)
+    """Messages that nobody works on until a person does."""
+    queues = DeadLetterQueues(lake.client("sqs"), lake.client("lambda"), lake.prefix)
+    return sum(queues.count(queue) for queue in QUEUES)
 
 
 def _pipeline(lake: Lake, pipeline: Pipeline) -> dict[str, Any]:
@@ -91,7 +90,7 @@ def status_blocks(document: dict[str, Any]) -> Iterator[Block]:
     if document["unknown_files"]:
         lines.append(("no place", f"{document['unknown_files']:,} files fit no pipeline: lake quarantine list"))
     if document["dead_letters"]:
-        lines.append(("dead letters", f"{document['dead_letters']:,} events that the gate could not handle"))
+        lines.append(("dead letters", f"{document['dead_letters']:,} messages that nobody works on: lake dlq list"))
     yield "The lake", ("", ""), lines
     yield (
         "Pipelines",

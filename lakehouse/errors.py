@@ -25,8 +25,12 @@ class SilverError(LakeError):
     """A silver table is not what the ledger and the contract say."""
 
 
+class BalanceError(LakeError):
+    """Rows of a batch were lost or doubled between its files and silver. Names the figures that differ."""
+
+
 class EngineError(LakeError):
-    """An engine's result does not have the columns, types or keys that the contract declares."""
+    """An engine's result does not have the columns, types, keys or totals that the contract declares."""
 
 
 class PublishError(LakeError):
@@ -39,3 +43,11 @@ class CrawlError(LakeError):
 
 class WarehouseError(LakeError):
     """The warehouse refused a load, or what was to be loaded is not published."""
+
+
+class RepairError(LakeError):
+    """What a person asked to have repaired is not there, or cannot be repaired so."""
+
+
+class ErasureError(LakeError):
+    """A person cannot be forgotten as things are; says what has to be done first."""

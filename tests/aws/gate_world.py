@@ -186,6 +186,9 @@ class World:
             "LakeBucket": self.bucket,
             "DataKey": self.key_arn,
             "Pipeline": self.pipeline,
+            "BronzeDatabase": "bronze",
+            "SilverDatabase": "silver",
+            "GoldDatabase": "gold",
         }
         for name, value in values.items():
             text = text.replace(f"${{{name}}}", value)
