@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-struc
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -91,3 +92,15 @@ def _from_s3(records: list[Mapping[str, Any]]) -> Iterator[ObjectCreated | Ignor
             yield ObjectCreated(record["s3"]["bucket"]["name"], key)
         else:
             yield Ignored(f"S3 event {record['eventName']!r} is no new object", key)
+
+
+def due_at(event: Mapping[str, Any]) -> datetime:
+    """When a schedule's event was due, UTC: a retry hours later decides as the first try did.
+
+    Raises:
+        EventError: the event has no such `time`.
+    """
+    try:
+        return datetime.fromisoformat(event["time"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EventError(f"Expected a schedule's event with `time` as ISO-8601; found {error!r}") from error

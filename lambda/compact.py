@@ -10,9 +10,10 @@ import boto3
 from lakehouse.aws import client
 from lakehouse.contract.load import pipelines
 from lakehouse.engines.duckdb_compact import store_compacted
+from lakehouse.events import due_at
 from lakehouse.ledger.store import Ledger
 from lakehouse.settings import Settings
-from lakehouse.silver.compact import compact_dataset, due_at
+from lakehouse.silver.compact import compact_dataset
 from lakehouse.silver.table import SilverStore
 
 

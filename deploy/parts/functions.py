@@ -36,6 +36,7 @@ _ABOUT = {
     "gold": "Makes a pipeline's results with DuckDB",
     "publish": "Points the catalog at a run's results",
     "failed": "Records a failed run and tells people",
+    "sweep": "Does what was left undone and tells what waits too long",
     "derive": "Makes the gold tables that follow a published one",
     "load": "Loads published gold into the warehouse",
     "crawl": "Starts a crawler for a workflow that waits for it",

@@ -13,6 +13,7 @@ from lakehouse.contract.model import Pipeline
 
 GOLD_PUBLISHED = "Gold Published"
 _COMPACTION = "cron(0 3 * * ? *)"
+_SWEEP = "rate(15 minutes)"
 _ENDED = ["Succeeded", "Failed", "Stopped"]
 _TRIES, _TRY_SECONDS = 24, 3600
 """How often and for how long EventBridge tries to deliver an event, before it goes to the dead letters."""
@@ -25,6 +26,8 @@ def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
             _add_generation(template, pipeline.name, pipeline.generator.schedule)
         if followed_tables(pipeline):
             _add_derivation(template, pipeline)
+    about = "Does what was left undone and tells what waits too long"
+    _add_rule(template, "sweep", "sweep", about, ScheduleExpression=_SWEEP)
     if "compact" in needed:
         about = "Puts the small silver files of closed batches together, daily"
         _add_rule(template, "compact", "compact", about, ScheduleExpression=_COMPACTION)

@@ -34,13 +34,14 @@ def start_if_complete(
         return run
     # The start comes before its record: a crash in between is repeated, and the name makes the repeat harmless. The
     # other way round a batch could look started for ever.
-    _start(run, stepfunctions, state_machine_arn)
+    start_execution(run, stepfunctions, state_machine_arn)
     runs.started(ledger, run.pipeline, run.batch, run.run_id, run.generation, run.manifest_hash)
     ledger.batch_started(run.pipeline, run.batch, run.generation, run.run_id)
     return run
 
 
-def _start(run: Run, stepfunctions: "SFNClient", state_machine_arn: str) -> None:
+def start_execution(run: Run, stepfunctions: "SFNClient", state_machine_arn: str) -> None:
+    """Start a run's execution by its name. One of that name is success."""
     fields = {"pipeline": run.pipeline, "batch": run.batch, "run_id": run.run_id}
     try:
         stepfunctions.start_execution(

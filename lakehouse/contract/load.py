@@ -17,7 +17,7 @@ from lakehouse.contract.cross_checks import check_pipeline, check_together
 from lakehouse.contract.datasets import read_dataset
 from lakehouse.contract.fields import Fields
 from lakehouse.contract.model import Engine, GoldTable, Pipeline, Seed
-from lakehouse.contract.surroundings import read_crawler, read_demo, read_generator, read_warehouse
+from lakehouse.contract.surroundings import read_crawler, read_deadlines, read_demo, read_generator, read_warehouse
 from lakehouse.errors import ContractError
 from lakehouse.names import digest
 
@@ -84,6 +84,7 @@ def load_pipeline(folder: Traversable) -> Pipeline:
         crawlers=tuple(read_crawler(crawler, entry) for crawler, entry in fields.tables("crawlers")),
         warehouse=read_warehouse(fields),
         job_mail=fields.take("job_mail", bool, "true or false", False),
+        deadlines=read_deadlines(fields),
         contract_hash=digest("pipeline", text),
     )
     if not pipeline.datasets:

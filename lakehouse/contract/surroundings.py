@@ -1,11 +1,12 @@
-"""What a contract says of a pipeline's surroundings: its generator, its crawlers, its tables in the warehouse."""
+"""What a contract says of a pipeline's surroundings: its generator, its crawlers, its tables in the warehouse, its
+deadlines."""
 
 import re
 from decimal import Decimal
 from typing import Literal
 
 from lakehouse.contract.fields import Fields
-from lakehouse.contract.model import Crawler, Demo, Generator, Warehouse
+from lakehouse.contract.model import MAX_DEADLINE_MINUTES, Crawler, Deadlines, Demo, Generator, Warehouse
 
 LAYERS: tuple[Literal["bronze", "silver", "gold"], ...] = ("bronze", "silver", "gold")
 SCHEDULE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)|cron\(\S+( \S+){5}\)")
@@ -55,6 +56,23 @@ def read_warehouse(fields: Fields) -> Warehouse | None:
     warehouse = Warehouse(facts=table.texts("facts"), dimensions=table.texts("dimensions", ()))
     table.done()
     return warehouse
+
+
+def read_deadlines(fields: Fields) -> Deadlines:
+    """The table `[deadlines]`; without it, or without one of its fields, the defaults. Raises ContractError."""
+    table, usual = fields.table("deadlines"), Deadlines()
+    if table is None:
+        return usual
+    deadlines = Deadlines(_minutes(table, "batch_minutes", usual), _minutes(table, "run_minutes", usual))
+    table.done()
+    return deadlines
+
+
+def _minutes(table: Fields, name: str, usual: Deadlines) -> int:
+    minutes = table.count(name, getattr(usual, name))
+    if minutes > MAX_DEADLINE_MINUTES:
+        table.fail(name, f"found {minutes}, expected at most {MAX_DEADLINE_MINUTES} minutes, a week")
+    return minutes
 
 
 def _schedule(fields: Fields) -> str | None:

@@ -92,7 +92,7 @@ class Gate:
                 log("event_ignored", key=place.key, why="a folder's placeholder, as the console makes it")
                 return
             if slot is not None and decide.is_judged(slot, version, contract_hash):
-                self._settler.settle(slot, message_id)
+                self._settler.settle(slot, message_id, now())
                 return
             if slot is not None and slot.notified_revision < slot.revision:
                 self._settler.tell(slot)  # before the next revision takes its place

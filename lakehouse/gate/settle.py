@@ -6,7 +6,7 @@ follow may see to it: the gate of a repeated event, or the sweeper, which has no
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lakehouse import notify
@@ -14,17 +14,14 @@ from lakehouse.batches.decide import Run
 from lakehouse.batches.start import start_if_complete
 from lakehouse.contract.model import Pipeline
 from lakehouse.errors import LedgerError
-from lakehouse.ledger.items import BatchState, FileRecord, SlotState, now
+from lakehouse.ledger import notices
+from lakehouse.ledger.items import BatchState, FileRecord, SlotState
 from lakehouse.ledger.store import Ledger
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_stepfunctions.client import SFNClient
-
-
-NOTICE_LEASE = timedelta(minutes=15)
-"""After this time somebody else may tell what the recorder of a verdict has not told: longer than a Lambda can live."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,19 @@ class Settler:
     settings: Settings
     pipelines: Mapping[str, Pipeline]
 
-    def settle(self, slot: SlotState, teller: str) -> None:
-        """Put in force, start, tell. `teller`: who tells people, where there is something to tell: see `must_tell`."""
+    def settle(self, slot: SlotState, teller: str, at: str) -> None:
+        """Put in force, start, tell.
+
+        Args:
+            teller: who asks, the same in a repeat: see `must_tell`.
+            at: the present, as the ledger writes times.
+        """
         entry = slot.in_force()
         if entry is not None:
             self.start(self.ledger.put_in_force(slot.pipeline, slot.batch, slot.slot_id, entry))
-        if must_tell(slot, teller, now()):
+        if must_tell(slot, teller, at) and (
+            slot.teller == teller or notices.take_over(self.ledger.table, slot, teller)
+        ):
             self.tell(slot)
 
     def start(self, state: BatchState) -> Run | None:
@@ -70,4 +74,4 @@ def must_tell(slot: SlotState, teller: str, at: str) -> bool:
     """
     if slot.notified_revision >= slot.revision:
         return False
-    return slot.teller == teller or datetime.fromisoformat(at) - datetime.fromisoformat(slot.at) > NOTICE_LEASE
+    return slot.teller == teller or datetime.fromisoformat(at) - datetime.fromisoformat(slot.at) > notices.LEASE

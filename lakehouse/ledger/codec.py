@@ -12,6 +12,8 @@ from lakehouse.ledger.items import (
     AnyRecord,
     BatchState,
     CrawlWait,
+    DatasetBalance,
+    Erasure,
     FileRecord,
     GoldPartition,
     GoldPointer,
@@ -37,6 +39,8 @@ def partition_key(record: AnyRecord) -> str:
         return f"_gold#{record.pipeline}"
     if isinstance(record, CrawlWait):
         return f"_crawl#{record.crawler}"
+    if isinstance(record, Erasure):
+        return f"_erasure#{record.pipeline}"
     return f"{record.pipeline}#{record.batch}"
 
 
@@ -57,6 +61,8 @@ def sort_key(record: AnyRecord) -> str:
             return f"PART#{record.table}#{record.value}"
         case CrawlWait():
             return f"WAIT#{record.run_id}"
+        case Erasure():
+            return f"ERASURE#{record.erasure_id}"
 
 
 def encode(record: AnyRecord) -> "Item":
@@ -81,6 +87,8 @@ def decode(cls: type[Record], item: Mapping[str, Any]) -> Record:
     try:
         if "slots" in values:
             values["slots"] = {slot: SlotInForce(**entry) for slot, entry in values["slots"].items()}
+        if "balance" in values:
+            values["balance"] = {dataset: DatasetBalance(**one) for dataset, one in values["balance"].items()}
         if "gold" in values:
             values["gold"] = {table: _gold_result(result) for table, result in values["gold"].items()}
         return cls(**{name: value for name, value in values.items() if name in wanted})
@@ -112,7 +120,7 @@ def _storable(value: object) -> object:
         return Decimal(str(round(value, 6)))
     if isinstance(value, Mapping):
         return {name: _storable(inner) for name, inner in value.items()}
-    if isinstance(value, SlotInForce | GoldResult | GoldPartition):
+    if isinstance(value, SlotInForce | GoldResult | GoldPartition | DatasetBalance):
         return _storable(_values(value))
     return value
 

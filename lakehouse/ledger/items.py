@@ -12,6 +12,7 @@ Every item has `pk` = `<pipeline>#<batch>`, a sort key `sk`, `kind`, and for the
 | `GoldPointer` | `TABLE#<table>`, pk `_gold#<pipeline>` | gold table |
 | `PartitionPointer` | `PART#<table>#<value>`, pk `_gold#<pipeline>` | partition of a gold table, empty ones included |
 | `CrawlWait` | `WAIT#<run_id>`, pk `_crawl#<crawler>` | run that waits for a crawler |
+| `Erasure` | `ERASURE#<erasure_id>`, pk `_erasure#<pipeline>` | person who was forgotten |
 """
 
 from collections.abc import Mapping
@@ -60,6 +61,9 @@ class BatchState:
     engine: str | None = None
     """`spark`, `duckdb` or `auto` where a person chose for this batch; else the contract's. See `Ledger.renew`."""
     at: str = ""
+    """The last change of the manifest, a new marker or a person's asking for a run."""
+    told_overdue: Mapping[str, str] = field(default_factory=dict)
+    """The last message that it waits for a dataset beyond its deadline. See `notices`."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,19 @@ class FileRecord:
 
 
 @dataclass(frozen=True)
+class DatasetBalance:
+    """Rows of one dataset's files in force in a batch: `rows_in` = `silver` + `quarantined` + `duplicates`."""
+
+    rows_in: int
+    """Rows that the files hold, as the gate counted them."""
+    silver: int
+    """Rows that silver's Delta log holds of the batch at the run's version."""
+    quarantined: int
+    duplicates: int
+    """Exact repetitions of a row inside a file."""
+
+
+@dataclass(frozen=True)
 class GoldPartition:
     """One attempt's files of one partition."""
 
@@ -164,6 +181,8 @@ class GoldResult:
     """`s3://…/<table>.csv`, where the contract asks for one."""
     partitions: Mapping[str, GoldPartition] = field(default_factory=dict)
     """Of a partitioned table: those that the run touched, by value."""
+    totals: Mapping[str, str | None] = field(default_factory=dict)
+    """The contract's totals by name, as text: of gold and silver alike. None: of no row."""
 
 
 @dataclass(frozen=True)
@@ -184,12 +203,16 @@ class RunRecord:
     manifest_bytes: int | None = None
     versions: Mapping[str, int] = field(default_factory=dict)
     """Silver table version by dataset, as committed."""
+    balance: Mapping[str, DatasetBalance] = field(default_factory=dict)
+    """By dataset, at these versions. Nothing where the batch had changed meanwhile: a newer run balances it."""
     gold: Mapping[str, GoldResult] = field(default_factory=dict)
     derived: Mapping[str, str] = field(default_factory=dict)
     """How the tables that follow others ended, by table: `published` or `superseded`."""
     warehouse: Mapping[str, Any] = field(default_factory=dict)
     """How its load into the warehouse ended: `outcome` and `tables` with counts, as lakehouse.warehouse.load says."""
     error: str | None = None
+    told_stuck: Mapping[str, str] = field(default_factory=dict)
+    """The last message of the sweeper that the run does not end, or ended without a word. See `notices`."""
     started_at: str | None = None
     committed_at: str | None = None
     gold_at: str | None = None
@@ -245,8 +268,31 @@ class CrawlWait:
     asked_at: str
 
 
-AnyRecord = BatchState | SlotState | FileRecord | RunRecord | GoldPointer | PartitionPointer | CrawlWait
-Record = TypeVar("Record", BatchState, SlotState, FileRecord, RunRecord, GoldPointer, PartitionPointer, CrawlWait)
+@dataclass(frozen=True)
+class Erasure:
+    """That a person was forgotten: when, by whom, how much. Not who it was, not even as a hash: ids are few enough to
+    try them all."""
+
+    kind: ClassVar[str] = "erasure"
+    pipeline: str
+    erasure_id: str
+    at: str
+    by: str
+    """ARN of the caller."""
+    status: Literal["started", "proven", "left_over"]
+    """`left_over`: something remained to be done by hand. One that stays `started` was broken off and repeated."""
+    records: Mapping[str, int] = field(default_factory=dict)
+    """Records found in bronze, in all versions, by dataset."""
+    removed: Mapping[str, int] = field(default_factory=dict)
+    """Things removed for good, by place."""
+    left: int = 0
+    ended_at: str | None = None
+
+
+AnyRecord = BatchState | SlotState | FileRecord | RunRecord | GoldPointer | PartitionPointer | CrawlWait | Erasure
+Record = TypeVar(
+    "Record", BatchState, SlotState, FileRecord, RunRecord, GoldPointer, PartitionPointer, CrawlWait, Erasure
+)
 
 
 def now() -> str:

@@ -10,6 +10,7 @@ from lakehouse.ledger.gold import GoldLedger
 from lakehouse.ledger.items import (
     BatchState,
     CrawlWait,
+    Erasure,
     FileRecord,
     RunRecord,
     SlotInForce,
@@ -28,7 +29,8 @@ class Ledger(GoldLedger):
     """The ledger behind a DynamoDB client.
 
     Single items are read consistently. Lists come from the index `by-kind`: newest first, page by page, eventually
-    consistent. Every write is conditional or idempotent, so that a repeat after a lost answer changes nothing.
+    consistent; where asked for, only those whose `at` is not before `since`. Every write is conditional or idempotent,
+    so that a repeat after a lost answer changes nothing.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
@@ -54,21 +56,25 @@ class Ledger(GoldLedger):
         """Every file that was ever judged in a batch, read consistently."""
         return self.table.below(FileRecord, f"{pipeline}#{batch}", "FILE#")
 
-    def batches(self, pipeline: str) -> Iterator[BatchState]:
+    def batches(self, pipeline: str, since: str = "") -> Iterator[BatchState]:
         """The batches of a pipeline, the one changed last first."""
-        return self.table.newest_first(BatchState, pipeline)
+        return self.table.newest_first(BatchState, pipeline, since)
 
-    def slots(self, pipeline: str) -> Iterator[SlotState]:
+    def slots(self, pipeline: str, since: str = "") -> Iterator[SlotState]:
         """The slots of a pipeline, the one judged last first."""
-        return self.table.newest_first(SlotState, pipeline)
+        return self.table.newest_first(SlotState, pipeline, since)
 
     def files(self, pipeline: str) -> Iterator[FileRecord]:
         """The judged files of a pipeline. Those that fit no pipeline are under `_unknown`."""
         return self.table.newest_first(FileRecord, pipeline)
 
-    def runs(self, pipeline: str) -> Iterator[RunRecord]:
+    def runs(self, pipeline: str, since: str = "") -> Iterator[RunRecord]:
         """The runs of a pipeline, the one started last first."""
-        return self.table.newest_first(RunRecord, pipeline)
+        return self.table.newest_first(RunRecord, pipeline, since)
+
+    def erasures(self, pipeline: str) -> Iterator[Erasure]:
+        """Persons who were forgotten, the last one first."""
+        return self.table.newest_first(Erasure, pipeline)
 
     def record(self, slot: SlotState, file: FileRecord) -> bool:
         """Record a verdict: the file, and its slot's next revision, together or not at all.
@@ -127,7 +133,13 @@ class Ledger(GoldLedger):
         empty = BatchState(pipeline, batch, at=now())
         self.table.create(empty)
         _, state = self.table.update(
-            BatchState, f"{pipeline}#{batch}", "BATCH", "ADD markers :dataset", {":dataset": {dataset}}
+            BatchState,
+            f"{pipeline}#{batch}",
+            "BATCH",
+            "ADD markers :dataset SET #at = :at",
+            {":dataset": {dataset}, ":name": dataset, ":at": empty.at},
+            condition="NOT contains(markers, :name)",
+            names={"#at": "at"},
         )
         return state or empty
 

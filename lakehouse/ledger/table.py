@@ -35,13 +35,21 @@ class LedgerTable:
         item = self.client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True).get("Item")
         return decode(cls, item) if item else None
 
-    def newest_first(self, cls: type[Record], pipeline: str) -> Iterator[Record]:
-        """All items of one kind of a pipeline, page by page. Eventually consistent."""
+    def newest_first(self, cls: type[Record], pipeline: str, since: str = "") -> Iterator[Record]:
+        """All items of one kind of a pipeline, page by page. Eventually consistent.
+
+        Args:
+            since: only those whose `at` is not before this, as the ledger writes times.
+        """
         pages = self.client.get_paginator("query").paginate(
             TableName=self.name,
             IndexName=BY_KIND,
-            KeyConditionExpression="kind_pipeline = :kind_pipeline",
-            ExpressionAttributeValues={":kind_pipeline": {"S": f"{cls.kind}#{pipeline}"}},
+            KeyConditionExpression="kind_pipeline = :kind_pipeline AND #at >= :since",
+            ExpressionAttributeNames={"#at": "at"},
+            ExpressionAttributeValues={
+                ":kind_pipeline": {"S": f"{cls.kind}#{pipeline}"},
+                ":since": {"S": since or "0"},
+            },
             ScanIndexForward=False,
         )
         for page in pages:
@@ -97,6 +105,26 @@ class LedgerTable:
                 ConditionExpression=condition,
                 ExpressionAttributeValues={name: attribute(value) for name, value in values.items()},
                 ExpressionAttributeNames={f"#{name[1:]}": name[1:] for name in values},
+            )
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def delete(self, record: AnyRecord) -> None:
+        """Delete a record's item; one that is gone already is as good."""
+        stored = encode(record)
+        self.client.delete_item(TableName=self.name, Key={"pk": stored["pk"], "sk": stored["sk"]})
+
+    def redact(self, pk: str, sk: str, name: str, text: str) -> bool:
+        """Put another text in the place of an item's; False when it has none, or exactly this one."""
+        try:
+            self.client.update_item(
+                TableName=self.name,
+                Key=key(pk, sk),
+                UpdateExpression="SET #name = :text",
+                ConditionExpression="attribute_exists(#name) AND #name <> :text",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues={":text": {"S": text}},
             )
         except self.client.exceptions.ConditionalCheckFailedException:
             return False

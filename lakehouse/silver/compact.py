@@ -8,14 +8,12 @@ version: it never undoes what a run has done in between, and of two at once the 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Any
 
 from lakehouse.contract.model import Dataset
-from lakehouse.errors import EventError
 from lakehouse.ledger.items import BatchState
 from lakehouse.log import log
 from lakehouse.silver.columns import SEVERAL
@@ -66,18 +64,6 @@ WriteFile = Callable[[Compaction], int]
 """Stores the one file, unless it is there; its size in bytes. Each row carries its slot in `_origin`."""
 ReadBatch = Callable[[str], BatchState]
 """Reads a batch from the ledger, consistently, at the moment of the call."""
-
-
-def due_at(event: Mapping[str, Any]) -> datetime:
-    """When a schedule's event was due, UTC: a retry hours later decides as the first try did.
-
-    Raises:
-        EventError: the event has no such `time`.
-    """
-    try:
-        return datetime.fromisoformat(event["time"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError) as error:
-        raise EventError(f"Expected a schedule's event with `time` as ISO-8601; found {error!r}") from error
 
 
 def is_closed(state: BatchState, at: datetime) -> bool:

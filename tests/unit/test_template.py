@@ -1,6 +1,8 @@
 """The template: committed as built, without findings, and safe in what it grants."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,9 @@ from deploy.parts.names import logical_id
 from deploy.policies import policy_document
 from deploy.template import TEMPLATE_FILE, build_template
 from lakehouse.errors import ContractError
+
+WITHOUT_PACKAGES = ("publish", "failed", "sweep", "crawl", "crawled")
+"""Functions that need nothing but what Lambda's runtime brings: boto3."""
 
 
 def statements(value: Any) -> Iterator[dict[str, Any]]:
@@ -162,8 +167,25 @@ def test_every_function_has_a_role_of_its_own_and_its_log_group_first() -> None:
 
 def test_layers_are_for_aws_alone() -> None:
     layers = [f["Layers"] for f in of_type("AWS::Lambda::Function").values() if "Layers" in f]
-    assert len(layers) == len([one for one in FUNCTIONS if one.kind not in ("publish", "failed", "crawl", "crawled")])
+    assert len(layers) == len([one for one in FUNCTIONS if one.kind not in WITHOUT_PACKAGES])
     assert all(layer["Fn::If"][0] == "IsAws" and layer["Fn::If"][2] == {"Ref": "AWS::NoValue"} for layer in layers)
+
+
+@pytest.mark.parametrize("kind", WITHOUT_PACKAGES)
+def test_a_function_without_layers_imports_no_package_of_them(kind: str) -> None:
+    packages = ["pyarrow", "numpy", "deltalake", "duckdb", "sqlglot"]
+    code = f"import sys; sys.modules |= dict.fromkeys({packages}); sys.path += ['lambda']; import {kind}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_sweeper_comes_every_quarter_of_an_hour_and_what_it_fails_at_is_kept() -> None:
+    rule = RESOURCES["SweepRule"]["Properties"]
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(15 minutes)", "ENABLED")
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["SweepFunction", "Arn"]}
+    failures = RESOURCES["SweepFailures"]["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
+    assert failures == {"Fn::GetAtt": ["FunctionsDeadLetters", "Arn"]}
+    assert {"SweepErrorsAlarm", "SweepThrottlesAlarm", "SweepUndeliveredAlarm"} <= RESOURCES.keys()
 
 
 @pytest.mark.parametrize("who", ROLES)

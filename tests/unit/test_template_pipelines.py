@@ -23,7 +23,7 @@ from deploy.parts.names import logical_id
 from deploy.template import build_template
 from lakehouse.errors import ContractError
 
-ALWAYS = {"GateFunction", "CommitFunction", "GoldFunction", "PublishFunction", "FailedFunction"}
+ALWAYS = {"GateFunction", "CommitFunction", "GoldFunction", "PublishFunction", "FailedFunction", "SweepFunction"}
 CRAWLER = '[crawlers.raw]\nbronze = "things"'
 
 
@@ -31,13 +31,14 @@ def functions_of(resources: dict[str, Any]) -> set[str]:
     return set(of_type("AWS::Lambda::Function", resources))
 
 
-def test_a_pipeline_that_asks_for_nothing_gets_five_functions_and_no_more(tmp_path: Path) -> None:
+def test_a_pipeline_that_asks_for_nothing_gets_six_functions_and_no_more(tmp_path: Path) -> None:
     write_pipeline(tmp_path, "plain")
     resources = resources_of(tmp_path)
     assert functions_of(resources) == ALWAYS
-    assert set(of_type("AWS::Events::Rule", resources)) == {"ArrivalRule", "FailedJobsRule"}
+    assert set(of_type("AWS::Events::Rule", resources)) == {"ArrivalRule", "FailedJobsRule", "SweepRule"}
     kinds = {resource["Type"] for resource in resources.values()}
-    assert not kinds & {"AWS::Glue::Crawler", "AWS::RedshiftServerless::Namespace", "AWS::Lambda::Permission"}
+    assert not kinds & {"AWS::Glue::Crawler", "AWS::RedshiftServerless::Namespace"}
+    assert set(of_type("AWS::Lambda::Permission", resources)) == {"SweepRulePermission"}
     assert not {"CrawlerRole", "WarehouseRole"} & resources.keys()
 
 
@@ -75,7 +76,7 @@ def test_a_pipeline_more_is_a_folder_more_and_touches_nothing_of_the_others(tmp_
     write_pipeline(folder, "sixth", '[generator]\nrows = 1\nschedule = "rate(1 hour)"\n' + CRAWLER)
     after = resources_of(folder)
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"GateRole", "WorkflowRole", "OperatorRole", "CrawledRole", "Dashboard"}, (
+    assert changed == {"GateRole", "SweepRole", "WorkflowRole", "OperatorRole", "CrawledRole", "Dashboard"}, (
         "only what names every pipeline may change"
     )
     added = {name for name in after if name not in before}
