@@ -80,7 +80,8 @@ class DeadLetterQueues:
                     continue
                 if target is not None:
                     self._hand_over(target)
-                    self.sqs.delete_message(QueueUrl=url, ReceiptHandle=held.pop(letter.message_id))
+                    self.sqs.delete_message(QueueUrl=url, ReceiptHandle=held[letter.message_id])
+                    del held[letter.message_id]
                 yield Redriven(letter, handed_over=target is not None)
 
     def _receive(
