@@ -61,7 +61,12 @@ class Attempt:
     calls: list[Call] = field(default_factory=list)
     dead: bool = False
     thread: int = field(default_factory=threading.get_ident)
-    during: Callable[[int], None] | None = None
+    pause_at: int | None = None
+    """Before its boto3 request of this number, counted from 0 in the attempt's own thread, something else happens."""
+    meanwhile: Callable[[], None] | None = None
+    sent: int = 0
+    paused: bool = False
+    """Other things did happen in the middle of it."""
 
     @property
     def faults(self) -> list[Call]:
@@ -92,8 +97,8 @@ class Attempt:
         return self.plan.get(number)
 
 
-Heard = Callable[[Request, Answer], None]
-"""Told of every request of a container that had an effect, with AWS's answer."""
+Heard = Callable[[Request, Answer, Attempt], None]
+"""Told of every request of a container that had an effect, with AWS's answer, in the server's thread."""
 
 
 class Network:
@@ -102,6 +107,8 @@ class Network:
     def __init__(self) -> None:
         self.attempts: dict[str, Attempt] = {}
         self.heard: Heard | None = None
+        self.running: list[Attempt] = []
+        """The attempts of the driver's thread, one inside the other."""
 
     def __call__(self, request: Request) -> Decision:
         attempt = self.attempts.get(request.access_key_id)
@@ -111,27 +118,34 @@ class Network:
         heard = self.heard
         if heard is None or not decision.effect or decision.refusal is not None or request.service == "s3":
             return decision
-        return Decision(answer=decision.answer, after=lambda answer: heard(request, answer))
+        return Decision(answer=decision.answer, after=lambda answer: heard(request, answer, attempt))
 
     @contextmanager
     def attempt(self, access_key_id: str, attempt: Attempt) -> Iterator[Attempt]:
         """Requests of the key belong to the attempt."""
         before = self.attempts.get(access_key_id)
         self.attempts[access_key_id] = attempt
+        self.running.append(attempt)
         try:
             yield attempt
         finally:
+            self.running.pop()
             if before is None:
                 del self.attempts[access_key_id]
             else:
                 self.attempts[access_key_id] = before
-
-
-def say_where(request: Any, **_: Any) -> None:
-    """botocore's `before-send`: the request tells which line of the product made it."""
-    found = innermost(sys._getframe())
-    if found:
-        request.headers[SITE_HEADER] = found
+    def before_send(self, request: Any, **_: Any) -> None:
+        """botocore's hook: the request tells which function of the product made it; other things may happen first."""
+        found = innermost(sys._getframe())
+        if found:
+            request.headers[SITE_HEADER] = found
+        attempt = self.running[-1] if self.running else None
+        if attempt is None or attempt.thread != threading.get_ident():
+            return
+        number, attempt.sent = attempt.sent, attempt.sent + 1
+        if number == attempt.pause_at and attempt.meanwhile is not None and not attempt.dead:
+            attempt.paused = True
+            attempt.meanwhile()
 
 
 def site_of(request: Request, thread: int) -> str:

@@ -33,7 +33,7 @@ from lakehouse.settings import Settings
 from lakehouse.silver.table import SilverStore
 from localaws import EmbeddedAws
 from tests.aws.gate_world import LEDGER_TABLE, PASS
-from tests.faults.network import ROOT, Attempt, Network, say_where
+from tests.faults.network import ROOT, Attempt, Network
 
 PIPELINES = Path(__file__).parent / "pipelines"
 SERVICES = ("s3", "dynamodb", "stepfunctions", "sns", "glue", "events")
@@ -103,7 +103,7 @@ class Cloud:
             service: session.client(service, endpoint_url=self.aws.endpoint_url, config=config) for service in SERVICES
         }
         for client in clients.values():
-            client.meta.events.register("before-send", say_where)
+            client.meta.events.register("before-send", self.network.before_send)
         return Container(key["AccessKeyId"], key["SecretAccessKey"], clients)
 
 
@@ -161,7 +161,7 @@ class World:
             "AWS_DEFAULT_REGION": self.cloud.aws.region,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         }
-        with mock.patch.dict(os.environ, env), mock.patch.object(tempfile, "tempdir", str(self.folder)):
+        with mock.patch.dict(os.environ, env):
             yield self
 
     def invoke(self, handler: str, event: Event, attempt: Attempt | None = None, container: int = 0) -> Any:
@@ -187,12 +187,15 @@ class World:
     def inside(self, number: int, attempt: Attempt) -> Iterator[None]:
         """The product's calls are those of a container, and belong to an attempt."""
         container = self.cloud.container(number)
+        folder = self.folder / f"container-{number}"
+        folder.mkdir(exist_ok=True)
         keys = {
             "AWS_ACCESS_KEY_ID": container.access_key_id,
             "AWS_SECRET_ACCESS_KEY": container.secret_access_key,
         }
         with (
             mock.patch.dict(os.environ, keys),
+            mock.patch.object(tempfile, "tempdir", str(folder)),
             mock.patch.object(lakehouse.aws, "_client", container.clients.__getitem__),
             self.cloud.network.attempt(container.access_key_id, attempt),
         ):
