@@ -19,7 +19,7 @@ from lakehouse.engines.former import former_files
 from lakehouse.engines.spark_run import run_spark
 from lakehouse.ledger.store import Ledger
 
-OPTIONS = ["pipeline", "batch", "run_id", "versions", "slots", "lake_bucket", "lake_ledger_table"]
+OPTIONS = ["pipeline", "batch", "run_id", "versions", "slots", "rows", "lake_bucket", "lake_ledger_table"]
 
 
 def main() -> None:
@@ -32,11 +32,11 @@ def main() -> None:
     if job:
         job.init(options["JOB_NAME"], options)
     pipeline, run_id = pipelines()[options["pipeline"]], options["run_id"]
-    versions, slots = json.loads(options["versions"]), json.loads(options["slots"])
+    versions, slots, rows = (json.loads(options[name]) for name in ("versions", "slots", "rows"))
     ledger, batch = Ledger(client("dynamodb"), options["lake_ledger_table"]), options["batch"]
     former = former_files(ledger, pipeline.name, batch)
     root = f"s3://{options['lake_bucket']}"
-    gold = run_spark(spark, pipeline, batch, run_id, versions, slots, former, root)
+    gold = run_spark(spark, pipeline, batch, run_id, versions, slots, rows, former, root)
     runs.gold_written(ledger, pipeline.name, batch, run_id, gold)
     if job:
         job.commit()

@@ -48,6 +48,8 @@ class RunPlan:
     """The batch has changed since the run was started: a newer run makes its gold, this one ends here."""
     slots: Mapping[str, int] = field(default_factory=dict)
     """Slots by dataset at these versions, so that an engine need not list a table's files to know."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Rows by dataset at these versions, as the Delta logs count them: an engine that finds others fails the run."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "RunPlan":
@@ -61,11 +63,12 @@ class RunPlan:
             manifest_bytes=int(event["manifest_bytes"]),
             overtaken=bool(event.get("overtaken", False)),
             slots={dataset: int(slots) for dataset, slots in event.get("slots", {}).items()},
+            rows={dataset: int(rows) for dataset, rows in event.get("rows", {}).items()},
         )
 
     def as_event(self) -> dict[str, Any]:
         """The plan as JSON values."""
-        return {**asdict(self), "versions": dict(self.versions), "slots": dict(self.slots)}
+        return {**asdict(self), "versions": dict(self.versions), "slots": dict(self.slots), "rows": dict(self.rows)}
 
 
 def first_tables(pipeline: Pipeline) -> tuple[GoldTable, ...]:

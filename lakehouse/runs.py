@@ -9,11 +9,12 @@ A failed run keeps the times of the steps it did.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import names
 from lakehouse.errors import EventError
-from lakehouse.ledger.items import GoldResult, RunRecord, RunStatus, now
+from lakehouse.ledger.items import DatasetBalance, GoldResult, RunRecord, RunStatus, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
 from lakehouse.notify import Notification, send
@@ -41,9 +42,15 @@ def committed(
     engine: str,
     versions: Mapping[str, int],
     manifest_bytes: int,
+    balance: Mapping[str, DatasetBalance] = MappingProxyType({}),
 ) -> RunRecord | None:
-    """Silver holds what is in force: table version by dataset, the engine for gold, bronze bytes of the manifest."""
+    """Silver holds what is in force: table version by dataset, the engine for gold, bronze bytes of the manifest.
+
+    Args:
+        balance: the batch's rows by dataset; empty where it was not drawn up.
+    """
     values = {"engine": engine, "versions": dict(versions), "manifest_bytes": manifest_bytes, "committed_at": now()}
+    values["balance"] = dict(balance)
     return _record(ledger, pipeline, batch, run_id, {"status": "committed", **values})
 
 

@@ -59,6 +59,8 @@ def _gold(table: GoldTable) -> Iterator[str]:
         yield f"Partitioned by `{table.partition_by}`."
     if table.csv:
         yield f"Also as CSV below `exports/{table.pipeline}/{table.name}/`."
+    if table.totals:
+        yield f"Totals that must be silver's: {', '.join(f'`{total.name}`' for total in table.totals)}."
     yield ""
     yield from _columns(table.columns)
 

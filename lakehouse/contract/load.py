@@ -18,6 +18,7 @@ from lakehouse.contract.datasets import read_dataset
 from lakehouse.contract.fields import Fields
 from lakehouse.contract.model import Engine, GoldTable, Pipeline, Seed
 from lakehouse.contract.surroundings import read_crawler, read_deadlines, read_demo, read_generator, read_warehouse
+from lakehouse.contract.totals import read_total
 from lakehouse.errors import ContractError
 from lakehouse.names import digest
 
@@ -83,8 +84,8 @@ def load_pipeline(folder: Traversable) -> Pipeline:
         demo=read_demo(fields),
         crawlers=tuple(read_crawler(crawler, entry) for crawler, entry in fields.tables("crawlers")),
         warehouse=read_warehouse(fields),
-        job_mail=fields.take("job_mail", bool, "true or false", False),
         deadlines=read_deadlines(fields),
+        job_mail=fields.take("job_mail", bool, "true or false", False),
         contract_hash=digest("pipeline", text),
     )
     if not pipeline.datasets:
@@ -105,6 +106,7 @@ def _gold(pipeline: str, name: str, fields: Fields) -> GoldTable:
         after=fields.optional("after", str, "a gold table's name"),
         partition_by=fields.optional("partition_by", str, "a column's name"),
         csv=fields.take("csv", bool, "true or false", False),
+        totals=tuple(read_total(total, entry) for total, entry in fields.tables("totals")),
     )
     fields.done()
     return table

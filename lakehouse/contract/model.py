@@ -94,6 +94,18 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Total:
+    """A figure that a gold table must share with silver, exactly: a run whose two values differ fails. Spark SQL."""
+
+    name: str
+    gold: str
+    """An aggregate over the rows that were written: `sum(amount)`."""
+    silver: str
+    """A SELECT of one value over datasets and seeds, which goes another way than the table's own SELECT. It sees what
+    that one sees: of a partitioned table the batches that the run touches."""
+
+
+@dataclass(frozen=True)
 class GoldTable:
     """One result: `gold/<name>.sql` and the columns and key it must have."""
 
@@ -109,6 +121,7 @@ class GoldTable:
     date)`). A run makes only the partitions that it touches. The files do not hold the column, their folder does."""
     csv: bool = False
     """Also written as one CSV file with a header, for spreadsheets, below `exports/`."""
+    totals: tuple[Total, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from lakehouse.engines.current import current_rows, silver_relation
 from lakehouse.engines.dialect import to_duckdb
 from lakehouse.engines.gold_sql import gold_sql
 from lakehouse.engines.partitions import check_values, of_batches, sharing_batches
-from lakehouse.engines.result import Figures, check_columns, check_figures, figures_of, figures_sql
+from lakehouse.engines.result import Figures, check_columns
 from lakehouse.engines.seeds import seed_rows
+from lakehouse.engines.totals import check_counts, check_result, checks_sql
 from lakehouse.silver.columns import BATCH, LINE, ORIGIN, SLOT
 from lakehouse.silver.slots import SlotFile, slot_count
 from lakehouse.silver.table import SilverStore, active_files, open_table
@@ -70,14 +71,28 @@ def register_silver(
 
     Raises:
         SilverError: a table does not exist.
+        BalanceError: a file does not hold the rows that the Delta log says.
+        ContractError: a seed's file is wrong.
+    """
+    tables = ((dataset, open_table(store, dataset, versions[dataset.name])) for dataset in pipeline.datasets)
+    return register_files(connection, pipeline, {dataset.name: active_files(table) for dataset, table in tables}, fetch)
+
+
+def register_files(
+    connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, held: Mapping[str, Sequence[SlotFile]], fetch: Fetch
+) -> dict[str, int]:
+    """The same of silver files by dataset, whatever table or version has them.
+
+    Raises:
+        BalanceError: a file does not hold the rows that are said of it.
         ContractError: a seed's file is wrong.
     """
     slots = {}
     for dataset in pipeline.datasets:
-        files = active_files(open_table(store, dataset, versions[dataset.name]))
-        _register_files(
-            connection, dataset, silver_relation(dataset), list(zip(files, fetch(dataset, files), strict=True))
-        )
+        files = held[dataset.name]
+        places = list(zip(files, fetch(dataset, files), strict=True))
+        _check_rows(connection, dataset, places)
+        _register_files(connection, dataset, silver_relation(dataset), places)
         slots[dataset.name] = slot_count(files)
     show_current(connection, pipeline, slots)
     for seed in pipeline.seeds:
@@ -126,7 +141,7 @@ def write_gold(
     """Run a gold table's SELECT into one Parquet file in `folder` and check it against the contract.
 
     Raises:
-        EngineError: the SQL cannot be translated, or columns, types or keys are not what the contract declares.
+        EngineError: the SQL cannot be translated, or columns, types, keys or totals are not what the contract declares.
         duckdb.Error: the SQL is broken.
     """
     where = f"gold/{table.name}.sql of pipeline {pipeline.name}"
@@ -134,12 +149,9 @@ def write_gold(
     check_columns(table, _columns_of(connection, select))
     file = folder / PART
     connection.execute(f"copy ({select}) to {_text(file)} (format parquet, compression zstd)")
-    count = to_duckdb(figures_sql(table, "_result"), where)
+    checks = to_duckdb(checks_sql(table, "_result"), f"{where}, or its totals")
     connection.execute(f"create or replace temp view _result as select * from read_parquet({_text(file)})")
-    row = connection.execute(count).fetchone()
-    figures = figures_of(table, row or ())
-    check_figures(table, figures)
-    return file, figures
+    return file, check_result(table, connection.execute(checks).fetchall()[0])
 
 
 def write_partitions(
@@ -205,6 +217,19 @@ def _register_files(
     columns = [f'"{name}"' if name in present else f'cast(null as {kind}) as "{name}"' for name, kind in typed]
     selected = ", ".join([*columns, BATCH, SLOT])
     connection.execute(f"create view {silver} as select {selected} from {rows} join {silver}_slots using (_file)")
+
+
+def _check_rows(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[tuple[SlotFile, Path]]
+) -> None:
+    """Compare the number of rows in each file's footer with the one that its table's log says."""
+    if not files:
+        return
+    paths = ", ".join(_text(path) for _, path in files)
+    found = connection.execute(f"select file_name, num_rows from parquet_file_metadata([{paths}])").fetchall()
+    rows = {str(name): int(count) for name, count in found}
+    counted = {file.path: rows[str(path)] for file, path in files}
+    check_counts(f"{dataset.pipeline}/{dataset.name}", {file.path: file.rows for file, _ in files}, counted)
 
 
 _OWN = ((LINE, "BIGINT"), (ORIGIN, "VARCHAR"))

@@ -154,4 +154,6 @@ class _Attempt:
             seconds=seconds,
         )
         location = f"s3://{self.bucket}/{self._prefix(table)}"
-        return GoldResult(location, figures.rows, size, self.name, "duckdb", seconds, csv, partitions or {})
+        return GoldResult(
+            location, figures.rows, size, self.name, "duckdb", seconds, csv, partitions or {}, figures.totals
+        )

@@ -1,7 +1,7 @@
 """Is a gold result what the contract declares? The same questions for every engine."""
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lakehouse.contract.model import GoldTable
 from lakehouse.contract.types import column_type
@@ -17,6 +17,8 @@ class Figures:
     """Keys that more than one row has."""
     nulls: Mapping[str, int]
     """Rows without a value, by required column."""
+    totals: Mapping[str, str | None] = field(default_factory=dict)
+    """The contract's totals by name, as text, once they agree with silver's."""
 
 
 def spark_type(text: str) -> str:

@@ -13,6 +13,7 @@ from lakehouse import names
 from lakehouse.contract.model import GoldTable, Pipeline
 from lakehouse.engines.former import FormerFiles
 from lakehouse.engines.spark import (
+    check_rows,
     export_csv,
     register_silver,
     show_current,
@@ -31,6 +32,7 @@ def run_spark(
     run_id: str,
     versions: Mapping[str, int],
     slots: Mapping[str, int],
+    rows: Mapping[str, int],
     former: FormerFiles,
     root: str,
 ) -> dict[str, GoldResult]:
@@ -41,14 +43,17 @@ def run_spark(
     Args:
         versions: silver table version by dataset.
         slots: number of slots by dataset at that version.
+        rows: rows by dataset at that version, as the Delta logs say.
         root: `s3://<lake bucket>` (or a folder), without a slash at the end.
 
     Raises:
+        BalanceError: silver's files do not hold the rows that the Delta logs say.
         EngineError: a result is not what the contract declares.
         pyspark.errors.PySparkException: a silver table or a SELECT is broken.
     """
     uris = {dataset.name: f"{root}/{names.silver_prefix(pipeline.name, dataset.name)}" for dataset in pipeline.datasets}
     register_silver(spark, pipeline, uris, versions, slots)
+    check_rows(spark, pipeline, rows)
     attempt = _Attempt(spark, pipeline, run_id, root, uuid.uuid4().hex[:12])
     whole = {table.name: attempt.make(table) for table in pipeline.gold if table.partition_by is None}
     parted = [table for table in pipeline.gold if table.partition_by is not None]
@@ -75,7 +80,8 @@ class _Attempt:
         figures = write_gold(self.spark, self.pipeline, table, location)
         csv = self._export(table) if table.csv else None
         size = _size_bytes(self.spark, location)
-        return self._result(table, started, GoldResult(location, figures.rows, size, self.name, "spark", csv=csv))
+        result = GoldResult(location, figures.rows, size, self.name, "spark", csv=csv, totals=figures.totals)
+        return self._result(table, started, result)
 
     def make_partitions(self, table: GoldTable, batches: frozenset[str]) -> GoldResult:
         """The partitions of some batches."""
@@ -86,8 +92,8 @@ class _Attempt:
             place = location + names.partition_folder(str(table.partition_by), value)
             partitions[value] = GoldPartition(place, rows, _size_bytes(self.spark, place) if rows else 0)
         size = sum(one.bytes for one in partitions.values())
-        result = GoldResult(location, figures.rows, size, self.name, "spark", partitions=partitions)
-        return self._result(table, started, result)
+        counted = GoldResult(location, figures.rows, size, self.name, "spark", totals=figures.totals)
+        return self._result(table, started, replace(counted, partitions=partitions))
 
     def _location(self, table: GoldTable) -> str:
         return f"{self.root}/{names.gold_run_prefix(self.pipeline.name, table.name, self.run_id, self.name)}"

@@ -8,14 +8,15 @@ state of the ledger finds its version taken and decides again: old rows never co
 from collections.abc import Callable, Mapping
 
 from lakehouse import runs
+from lakehouse.balance import check_balance
 from lakehouse.contract.model import Dataset, Pipeline
-from lakehouse.ledger.items import BatchState, SlotInForce
+from lakehouse.ledger.items import BatchState, DatasetBalance, SlotInForce
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
 from lakehouse.plan import RunPlan, RunRequest, choose_engine
 from lakehouse.silver.retry import until_committed
 from lakehouse.silver.slots import decide_swap, wanted_files
-from lakehouse.silver.table import SilverStore, active_files, commit_swap, open_or_create, pinned
+from lakehouse.silver.table import PinnedTable, SilverStore, active_files, commit_swap, open_or_create, pinned_tables
 
 ReadSlots = Callable[[], Mapping[str, SlotInForce]]
 """Reads the batch's slots from the ledger, consistently, at the moment of the call."""
@@ -62,6 +63,7 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
     Raises:
         SilverError: other commits kept coming first.
         ContractError: the contract changes a column's type, or the engine's name is wrong.
+        BalanceError: rows were lost or doubled between the batch's files and silver.
     """
     batch = request.batch
     state = ledger.batch(pipeline.name, batch)
@@ -73,32 +75,46 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
 
     for dataset in pipeline.datasets:
         commit_dataset(store, dataset, batch, read_slots)
-    found, slots = pinned(store, pipeline.datasets)
+    tables = pinned_tables(store, pipeline.datasets)
     state = ledger.batch(pipeline.name, batch)
-    plan = _plan(pipeline, request, state, found, slots)
-    runs.committed(ledger, pipeline.name, batch, request.run_id, plan.engine, found, plan.manifest_bytes)
+    plan = _plan(pipeline, request, state, tables)
+    balance = {} if plan.overtaken else _balance(pipeline, state, tables, ledger)
+    runs.committed(
+        ledger, pipeline.name, batch, request.run_id, plan.engine, plan.versions, plan.manifest_bytes, balance
+    )
     if plan.overtaken:
         runs.superseded(ledger, pipeline.name, batch, request.run_id)
     return plan
 
 
+def _balance(
+    pipeline: Pipeline, state: BatchState, tables: Mapping[str, PinnedTable], ledger: Ledger
+) -> dict[str, DatasetBalance]:
+    """The batch's rows at the pinned versions.
+
+    Its generation is the same before the commits and after the pinning, so the tables hold exactly what is in force
+    in `state`. The verdicts are read last: each was recorded before its file came into force.
+    """
+    held = {name: [file for file in table.files if file.batch == state.batch] for name, table in tables.items()}
+    return check_balance(state, pipeline.datasets, ledger.files_of(pipeline.name, state.batch), held)
+
+
 def _superseded(pipeline: Pipeline, request: RunRequest, state: BatchState, ledger: Ledger) -> RunPlan:
     """Of a dozen files that arrive together a dozen runs start: all but the last need not even touch the tables."""
     runs.superseded(ledger, pipeline.name, request.batch, request.run_id)
-    return _plan(pipeline, request, state, {}, {})
+    return _plan(pipeline, request, state, {})
 
 
-def _plan(
-    pipeline: Pipeline, request: RunRequest, state: BatchState, versions: Mapping[str, int], slots: Mapping[str, int]
-) -> RunPlan:
+def _plan(pipeline: Pipeline, request: RunRequest, state: BatchState, tables: Mapping[str, PinnedTable]) -> RunPlan:
     manifest_bytes = sum(slot.bytes for slot in state.slots.values())
     return RunPlan(
         pipeline=pipeline.name,
         batch=request.batch,
         run_id=request.run_id,
         engine=choose_engine(pipeline, manifest_bytes, state.engine or ""),
-        versions=versions,
+        versions={name: table.version for name, table in tables.items()},
         manifest_bytes=manifest_bytes,
         overtaken=state.generation > request.generation,
-        slots=slots,
+        slots={name: table.slots for name, table in tables.items()},
+        rows={name: table.rows for name, table in tables.items()},
     )

@@ -167,15 +167,43 @@ def commit_swap(table: DeltaTable, swap: SlotSwap, data_change: bool = True) -> 
     return table.version() + 1
 
 
-def pinned(store: SilverStore, datasets: Sequence[Dataset]) -> tuple[dict[str, int], dict[str, int]]:
-    """The newest version of each dataset's table, and the number of slots in it as `slot_count` counts them.
+@dataclass(frozen=True)
+class PinnedTable:
+    """A silver table as a run reads it."""
+
+    version: int
+    files: tuple[SlotFile, ...]
+    """All its data files at that version."""
+
+    @property
+    def slots(self) -> int:
+        """As `slot_count` counts them."""
+        return slot_count(self.files)
+
+    @property
+    def rows(self) -> int:
+        """As its Delta log counts them."""
+        return sum(file.rows for file in self.files)
+
+
+def pinned_tables(store: SilverStore, datasets: Sequence[Dataset]) -> dict[str, PinnedTable]:
+    """The newest version of each dataset's table.
 
     Raises:
         SilverError: one of the tables does not exist.
     """
     tables = {dataset.name: open_table(store, dataset) for dataset in datasets}
-    versions = {name: table.version() for name, table in tables.items()}
-    return versions, {name: slot_count(active_files(table)) for name, table in tables.items()}
+    return {name: PinnedTable(table.version(), tuple(active_files(table))) for name, table in tables.items()}
+
+
+def pinned(store: SilverStore, datasets: Sequence[Dataset]) -> tuple[dict[str, int], dict[str, int]]:
+    """The newest version of each dataset's table, and the number of slots in it.
+
+    Raises:
+        SilverError: one of the tables does not exist.
+    """
+    tables = pinned_tables(store, datasets)
+    return {name: one.version for name, one in tables.items()}, {name: one.slots for name, one in tables.items()}
 
 
 def _add(file: SlotFile, at_ms: int, data_change: bool) -> AddAction:

@@ -18,13 +18,16 @@ from shop_world import SHOP, Shop, sale
 
 from lakehouse import names
 from lakehouse.contract.load import pipelines
+from lakehouse.contract.model import Place
 from lakehouse.engines.checksum import checksum
 from lakehouse.engines.duckdb_run import run_duckdb
 from lakehouse.engines.former import former_files
 from lakehouse.engines.silver_cache import SilverCache
 from lakehouse.errors import ContractError, EngineError
+from lakehouse.gate.decide import file_record
 from lakehouse.gate.judge import judge
-from lakehouse.ledger.items import GoldResult, SlotInForce
+from lakehouse.gate.objects import ObjectVersion
+from lakehouse.ledger.items import DatasetBalance, GoldResult, SlotInForce, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.plan import RunPlan, RunRequest, choose_engine, first_tables
 from lakehouse.publish.catalog import Catalog
@@ -53,6 +56,7 @@ def store_of(lake: Lake, who: str) -> SilverStore:
 def slots(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> dict[str, SlotInForce]:
     """What the gate leaves of a small batch: typed files in the bucket, one slot each."""
     folder, found = tmp_path_factory.mktemp("silver"), {}
+    ledger = Ledger(lake.client("dynamodb"), lake.settings.ledger_table)
     for file in sorted((CASE / "input").iterdir()):
         dataset = PIPELINE.dataset(file.stem)
         key, file_id = f"bronze/activity/{dataset.name}/{BATCH}/a b.ndjson", names.digest("engines", dataset.name)
@@ -63,7 +67,10 @@ def slots(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Slo
         lake.client("s3").upload_file(str(judged.parquet), lake.bucket, place)
         size = judged.parquet.stat().st_size
         entry = SlotInForce(dataset.name, key, file_id, judged.rows_accepted, judged.bytes, size, revision=1)
-        found[names.slot_id("activity", dataset.name, BATCH, key)] = entry
+        place = Place("activity", dataset.name, BATCH, key, names.slot_id("activity", dataset.name, BATCH, key))
+        version = ObjectVersion(key, "v", "e", judged.bytes, now())
+        ledger.table.put(file_record(place, version, judged, file_id, size, 0.0, now()))
+        found[place.slot_id] = entry
     return found
 
 
@@ -114,6 +121,8 @@ def test_commit_plans_the_run_and_records_it(lake: Lake, plan: RunPlan, slots: d
     run = Ledger(lake.client("dynamodb"), lake.settings.ledger_table).run("activity", BATCH, plan.run_id)
     assert run is not None
     assert (run.status, run.engine, dict(run.versions)) == ("committed", "spark", dict(plan.versions))
+    rows = {entry.dataset: entry.rows for entry in slots.values()}
+    assert run.balance == {name: DatasetBalance(count, count, 0, 0) for name, count in rows.items()}
 
 
 def test_a_batch_may_choose_its_engine_and_overtakes_the_runs_before(lake: Lake, plan: RunPlan) -> None:
@@ -157,6 +166,7 @@ def test_duckdb_and_the_glue_job_write_the_same_gold(lake: Lake, plan: RunPlan, 
         "--run_id": plan.run_id,
         "--versions": json.dumps(dict(plan.versions)),
         "--slots": json.dumps(dict(plan.slots)),
+        "--rows": json.dumps(dict(plan.rows)),
     }
     run = lake.client("glue").start_job_run(JobName=job, Arguments=arguments)["JobRunId"]
     ended = wait_for_run(lake.aws, job, run, seconds=240)
@@ -213,6 +223,7 @@ def test_broken_gold_fails_the_job_and_records_nothing(lake: Lake, plan: RunPlan
         "--run_id": "engines-broken",
         "--versions": json.dumps({**plan.versions, "users": 999}),
         "--slots": json.dumps(dict(plan.slots)),
+        "--rows": json.dumps(dict(plan.rows)),
     }
     run = lake.client("glue").start_job_run(JobName=job, Arguments=arguments)["JobRunId"]
     ended = wait_for_run(lake.aws, job, run, seconds=240)
@@ -253,6 +264,7 @@ def test_the_glue_job_makes_all_that_duckdb_makes(name: str, lake: Lake, tmp_pat
     job = lake.named(f"{name}-gold")
     arguments = {"--pipeline": name, "--batch": plan.batch, "--run_id": plan.run_id}
     arguments |= {"--versions": json.dumps(dict(plan.versions)), "--slots": json.dumps(dict(plan.slots))}
+    arguments["--rows"] = json.dumps(dict(plan.rows))
     run = lake.client("glue").start_job_run(JobName=job, Arguments=arguments)["JobRunId"]
     ended = wait_for_run(lake.aws, job, run, seconds=240)
     assert ended["JobRunState"] == "SUCCEEDED", ended.get("ErrorMessage")
