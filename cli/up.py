@@ -13,7 +13,8 @@ from deploy.config import Config, load_config
 from deploy.stack import deploy_stack
 
 ENVIRONMENT = "local"
-OPERATOR = "operator"
+PEOPLE = ("operator", "eraser")
+"""Users beside the administrator; each may do what the role of that name may."""
 
 
 def bring_up(screen: Screen) -> Lake:
@@ -58,7 +59,7 @@ def _ensure_stack(home: Home, server: Server, config: Config, screen: Screen) ->
     before = _last_change(home, server, config)
     with screen.waiting("Deploying the stack"):
         outputs = deploy_stack(session(home, config.region, "admin"), config, endpoint_url=server.endpoint_url)
-        _allow_operator(home, server, config, outputs)
+        _allow_people(home, server, config)
     after = _last_change(home, server, config)
     known = read_stack(home)
     write_stack(home, config.region, outputs)
@@ -82,10 +83,11 @@ def _last_change(home: Home, server: Server, config: Config) -> str | None:
     return None
 
 
-def _allow_operator(home: Home, server: Server, config: Config, outputs: dict[str, str]) -> None:
-    """Give the operator's user what the operator's role may do: a person here uses keys, in an account the role."""
+def _allow_people(home: Home, server: Server, config: Config) -> None:
+    """Give each user what the role of that name may do: a person here uses keys, in an account the role."""
     iam = client(home, server, config.region, "admin", "iam")
-    role = outputs["OperatorRoleArn"].rpartition("/")[2]
-    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        iam.put_user_policy(UserName=OPERATOR, PolicyName=name, PolicyDocument=json.dumps(document))
+    for user in PEOPLE:
+        role = f"{config.prefix}-{user}"
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(document))

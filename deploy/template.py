@@ -90,5 +90,6 @@ def _outputs(pipelines: Sequence[Pipeline]) -> dict[str, Any]:
         "AthenaWorkgroup": Ref("Workgroup"),
         "DataKeyArn": GetAtt(names.DATA_KEY, "Arn"),
         "OperatorRoleArn": roles.role_arn("operator"),
+        "EraserRoleArn": roles.role_arn("eraser"),
         "DeployerRoleArn": roles.role_arn("deployer"),
     }

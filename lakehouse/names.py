@@ -25,6 +25,11 @@ def digest(*parts: str) -> str:
     return sha.hexdigest()[:32]
 
 
+def content_hash(content: bytes) -> str:
+    """Of an object's bytes as stored: SHA-256, 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def slot_id(pipeline: str, dataset: str, batch: str, key: str) -> str:
     """A slot: one place in a batch, named by pipeline, dataset, batch and bronze object key."""
     return digest("slot", pipeline, dataset, batch, key)

@@ -1,7 +1,8 @@
-"""The two people of the embedded AWS: `admin`, who deploys it, and `operator`, who works with it.
+"""The people of the embedded AWS: `admin`, who deploys it, `operator`, who works with it, and `eraser`, who may remove
+for good what a person asked to be removed.
 
 ministack treats the key `test` and every 12-digit key as root with any secret. Here nobody is root: a key that is made
-up at every start and never leaves this process makes the two users, and `test` is refused like any unknown key.
+up at every start and never leaves this process makes the users, and `test` is refused like any unknown key.
 """
 
 import configparser
@@ -15,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-USERS = ("admin", "operator")
+USERS = ("admin", "operator", "eraser")
 _EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
 ROOT_KEY = f"LKIA{secrets.token_hex(16).upper()}"

@@ -36,6 +36,7 @@ def needed_roles(pipelines: Sequence[Pipeline]) -> tuple[Role, ...]:
         "glue-gold": service_trust("glue", "*"),
         "workflow": service_trust("states", "stateMachine:${Prefix}-*"),
         "operator": account_trust(),
+        "eraser": account_trust(),
         "deployer": account_trust(),
     }
     if any(pipeline.crawlers for pipeline in pipelines):

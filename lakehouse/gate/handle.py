@@ -22,7 +22,7 @@ from lakehouse.contract.model import Dataset, Pipeline, Place, RefusedPlace
 from lakehouse.contract.route import place_of
 from lakehouse.errors import EventError, LakeError, LedgerError
 from lakehouse.events import ObjectCreated
-from lakehouse.gate import decide, objects
+from lakehouse.gate import decide, erased, objects
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
 from lakehouse.gate.settle import Settler
@@ -142,7 +142,9 @@ class Gate:
 
         with tempfile.TemporaryDirectory(prefix="gate-") as folder, reopen() as stream:
             if unknown is None:
-                yield self.judge(stream, place.key, self._dataset(place), Path(folder), reopen)
+                dataset = erased.lenient(self._dataset(place)) if version.erased else self._dataset(place)
+                found = self.judge(stream, place.key, dataset, Path(folder), reopen)
+                yield erased.accepted_if_empty(found, dataset, Path(folder)) if version.erased else found
                 return
             sha256 = hashlib.sha256()
             while piece := stream.read(READ_BYTES):

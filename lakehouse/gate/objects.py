@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PARTS_FROM_BYTES = 16 * 1024**2
 TRANSFER = TransferConfig(multipart_threshold=PARTS_FROM_BYTES, multipart_chunksize=PARTS_FROM_BYTES, max_concurrency=4)
 CONFLICT_TRIES = 5
+ERASED_MARK, ERASED_ACCEPTED = "lakegate-erased", "accepted"
+"""An entry of an object's metadata."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class ObjectVersion:
     bytes: int
     modified_at: str
     """When it was stored, ISO-8601 UTC."""
+    erased: bool = False
+    """Records were taken out of it after it had been accepted: see lakehouse.gate.erased."""
 
 
 def current_version(s3: "S3Client", bucket: str, key: str) -> ObjectVersion | None:
@@ -52,7 +56,14 @@ def current_version(s3: "S3Client", bucket: str, key: str) -> ObjectVersion | No
             f"Bucket {bucket!r} is not versioned: the template turns versioning on, and the gate needs it"
         )
     modified_at = head["LastModified"].astimezone(UTC).isoformat(timespec="seconds")
-    return ObjectVersion(key, head["VersionId"], head["ETag"], head["ContentLength"], modified_at)
+    return ObjectVersion(
+        key, head["VersionId"], head["ETag"], head["ContentLength"], modified_at, is_erased(head["Metadata"])
+    )
+
+
+def is_erased(metadata: Mapping[str, str]) -> bool:
+    """Whether an object's metadata say that an erasure took records out of it after it had been accepted."""
+    return metadata.get(ERASED_MARK) == ERASED_ACCEPTED
 
 
 def _newest_below_marker(s3: "S3Client", bucket: str, key: str) -> ObjectVersion | None:
@@ -62,7 +73,10 @@ def _newest_below_marker(s3: "S3Client", bucket: str, key: str) -> ObjectVersion
             if found["Key"] != key:
                 return None
             modified_at = found["LastModified"].astimezone(UTC).isoformat(timespec="seconds")
-            return ObjectVersion(key, found["VersionId"], found["ETag"], found["Size"], modified_at)
+            metadata = s3.head_object(Bucket=bucket, Key=key, VersionId=found["VersionId"])["Metadata"]
+            return ObjectVersion(
+                key, found["VersionId"], found["ETag"], found["Size"], modified_at, is_erased(metadata)
+            )
     return None
 
 

@@ -27,7 +27,7 @@ STRUCTURAL[[QUOTE, COMMA]] = True
 
 
 @dataclass(frozen=True)
-class _Split:
+class Split:
     """Where the elements of a stretch end: at commas outside of everything, and at the array's own bracket."""
 
     commas: Positions
@@ -77,7 +77,7 @@ def array_blocks(window: Window, line: int = 1, closing: bytes = b"") -> Iterato
     opening = window.peek(HEAD_BYTES)
     skipped = window.pull(opening.index(b"[") + 1)
     line += skipped.count(b"\n")
-    carry, split = b"", _Split(np.zeros(0, np.int64), None)
+    carry, split = b"", Split(np.zeros(0, np.int64), None)
     some = False
     while split.end is None:
         more = window.pull(BLOCK_BYTES)
@@ -85,7 +85,7 @@ def array_blocks(window: Window, line: int = 1, closing: bytes = b"") -> Iterato
             last = line + carry.count(b"\n")
             raise FileRefusedError(Reason.TRUNCATED_JSON, found=f"the array, in line {last}")
         data = carry + more
-        split = _split(data, line)
+        split = split_elements(data, line)
         stops = split.commas if split.end is None else np.append(split.commas, split.end)
         cut = 0
         if len(stops):
@@ -101,7 +101,7 @@ def array_blocks(window: Window, line: int = 1, closing: bytes = b"") -> Iterato
     _check_end(window, carry, closing)
 
 
-def _split(data: bytes, line: int) -> _Split:
+def split_elements(data: bytes, line: int) -> Split:
     """Find the ends of the elements of a stretch that begins where an element may begin."""
     masked = ESCAPE.sub(b"__", data) if b"\\" in data else data
     array = np.frombuffer(masked, np.uint8)
@@ -121,7 +121,7 @@ def _split(data: bytes, line: int) -> _Split:
                 Reason.BROKEN_JSON, found=f"'}}' in line {where}", expected="',' or ']' after an element"
             )
         places, codes, depth = places[: below[0]], codes[: below[0]], depth[: below[0]]
-    return _Split(places[(codes == COMMA) & (depth == 0)], end)
+    return Split(places[(codes == COMMA) & (depth == 0)], end)
 
 
 def _elements(data: bytes, stops: Positions, line: int, *, alone: bool) -> Block:

@@ -31,7 +31,7 @@ def csv_blocks(window: Window) -> Iterator[Block]:
         data = carry + more
         if not data:
             return
-        ends = _record_ends(data, at_end=not more)
+        ends = record_ends(data, at_end=not more)
         cut = int(ends[-1]) + 1 if len(ends) else 0
         if cut:
             check_utf8(data[:cut], line)
@@ -46,11 +46,11 @@ def csv_blocks(window: Window) -> Iterator[Block]:
             raise FileRefusedError(Reason.OVERSIZED_RECORD, found=f"line {line}", expected=f"{MAX_RECORD_BYTES:,}")
 
 
-def _record_ends(data: bytes, *, at_end: bool) -> Positions:
+def record_ends(data: bytes, *, at_end: bool) -> Positions:
     """Offsets of the line feeds that end records; at the end of the file also the end of the last record."""
     if at_end and not data.endswith(b"\n"):
         # The last record may lack its line feed.
-        return _record_ends(data + b"\n", at_end=False)
+        return record_ends(data + b"\n", at_end=False)
     breaks = newlines(data)
     if b'"' not in data:
         return breaks
