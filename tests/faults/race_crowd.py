@@ -3,13 +3,12 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from lakehouse import names
 from lakehouse.contract.load import pipelines
@@ -64,7 +63,7 @@ def make_crowd(folder: Path, activity: int, carts: int, transactions: int) -> Cr
 
 
 def bring(lake: Lake, crowd: Crowd) -> None:
-    """Upload all at once. The batches of `activity` are made by DuckDB, as a person may choose: Spark takes its time."""
+    """Upload all at once. The gold of `activity` is made by DuckDB, as a person may choose: Spark takes its time."""
     ledger = Ledger(lake.client("dynamodb"), lake.settings.ledger_table)
     for batch in {place.batch for place in crowd.places().values() if place.pipeline == "activity"}:
         ledger.renew("activity", batch, "duckdb")

@@ -3,9 +3,8 @@
 import importlib.util
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import duckdb
 
@@ -13,32 +12,34 @@ import cli.lake
 from cli.gold import fetch_gold
 from lakehouse.contract.model import GoldTable, Pipeline
 from lakehouse.ledger.store import Ledger
-from tests.lake import Lake
+from lakehouse.settings import Settings
 
 Rows = Counter[tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
+class HasLake(Protocol):
+    """A deployed lake, or one that a test has put together."""
+
+    @property
+    def settings(self) -> Settings: ...
+    def client(self, service: str) -> Any: ...
+
+
 class Reader:
-    """What `fetch_gold` asks of a lake, by the administrator's clients."""
+    """A lake as `fetch_gold` wants it."""
 
-    lake: Lake
-
-    @property
-    def settings(self) -> Any:
-        return self.lake.settings
-
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(self.client("dynamodb"), self.lake.settings.ledger_table)
+    def __init__(self, lake: HasLake) -> None:
+        self.settings = lake.settings
+        self._clients = {service: lake.client(service) for service in ("glue", "s3", "dynamodb")}
+        self.ledger = Ledger(self.client("dynamodb"), lake.settings.ledger_table)
 
     def client(self, service: str) -> Any:
-        return self.lake.client(service)
+        return self._clients[service]
 
 
-def shown(lake: Lake, table: GoldTable, folder: Path) -> Rows:
+def shown(reader: Reader, table: GoldTable, folder: Path) -> Rows:
     """The rows of a gold table, at the locations that the catalog names."""
-    gold = fetch_gold(cast(cli.lake.Lake, Reader(lake)), table, folder / table.name)
+    gold = fetch_gold(cast(cli.lake.Lake, reader), table, folder / table.name)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         columns = ", ".join(f'"{column.name}"' for column in table.columns)

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from race_uploads import DATASETS, GOOD_ROWS, ROWS, TOLD_OF
-
 from lakehouse.batches.decide import run_needed
 from lakehouse.contract.model import Pipeline
 from lakehouse.ledger.items import BatchState, FileRecord, RunRecord, SlotState
 from tests.aws.gate_world import World
+from tests.faults.race_uploads import DATASETS, GOOD_ROWS, ROWS, TOLD_OF
 
 
 @dataclass(frozen=True)

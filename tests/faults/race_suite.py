@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import tally
-from race_outcome import violations
-from race_uploads import Uploads
-
 from localaws import EmbeddedAws
+from tests.faults import tally
+from tests.faults.race_outcome import violations
+from tests.faults.race_uploads import Uploads
 
 
 def race(aws: EmbeddedAws, folder: Path, series: str, in_turns: int, free: int) -> dict[str, list[str]]:

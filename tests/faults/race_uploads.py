@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from race_turns import Turns
-
 from lakehouse.contract.load import load_pipeline
 from lakehouse.contract.model import Dataset, Pipeline
 from lakehouse.events import ObjectCreated
@@ -17,6 +15,7 @@ from lakehouse.gate.handle import Gate
 from lakehouse.gate.judge import Judgement, judge
 from localaws import EmbeddedAws
 from tests.aws.gate_world import World
+from tests.faults.race_turns import Turns
 
 DATASETS = 16
 REPEATS = 4

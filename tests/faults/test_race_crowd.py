@@ -1,19 +1,28 @@
 """Two hundred files of three pipelines at once, on a deployed lake: its event source mapping, its Lambda workers."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-import tally
-from race_crowd import PIPELINES, Crowd, Workers, bring, executions, make_crowd, messages, wait_until_at_rest, watched
-from race_gold import expected, shown
 
 from deploy import deploy_stack, load_config, settings_of
 from lakehouse.batches.decide import run_needed
 from lakehouse.ledger.store import Ledger
 from localaws import EmbeddedAws
+from tests.faults import tally
+from tests.faults.race_crowd import (
+    PIPELINES,
+    Crowd,
+    Workers,
+    bring,
+    executions,
+    make_crowd,
+    messages,
+    wait_until_at_rest,
+    watched,
+)
+from tests.faults.race_gold import Reader, expected, shown
 from tests.lake import Lake
 
 FILES = (60, 70, 70) if tally.FULL else (18, 3, 3)
@@ -34,7 +43,7 @@ class Stormed:
 
 
 @pytest.fixture(scope="module")
-def stormed(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stormed]:
+def stormed(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Stormed:
     """A stack with a prefix of its own, at rest again after the crowd."""
     config = replace(load_config("local"), prefix="crowd")
     outputs = deploy_stack(aws.session(), config, endpoint_url=aws.endpoint_url)
@@ -44,7 +53,7 @@ def stormed(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Itera
         bring(lake, crowd)
         wait_until_at_rest(lake, seconds=240)
     print(f"{len(crowd.files)} files; workers at once: {workers.at_once}; peak MB: {workers.peak_mb}")
-    yield Stormed(lake, crowd, workers)
+    return Stormed(lake, crowd, workers)
 
 
 def test_every_file_is_processed_and_none_is_lost(stormed: Stormed) -> None:
@@ -74,9 +83,9 @@ def test_every_batch_ends_with_one_effective_run(stormed: Stormed) -> None:
 
 @pytest.mark.parametrize("name", PIPELINES)
 def test_gold_is_what_a_recomputation_of_all_files_gives(stormed: Stormed, name: str, tmp_path: Path) -> None:
-    recomputed = expected(PIPELINES[name], stormed.crowd.of(name))
+    recomputed, reader = expected(PIPELINES[name], stormed.crowd.of(name)), Reader(stormed.lake)
     for table in PIPELINES[name].gold:
-        assert shown(stormed.lake, table, tmp_path) == recomputed[table.name]
+        assert shown(reader, table, tmp_path) == recomputed[table.name]
 
 
 def test_no_dead_letter_and_nothing_waits(stormed: Stormed) -> None:

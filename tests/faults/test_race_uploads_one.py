@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import tally
-from race_suite import race
-
 from localaws import EmbeddedAws
+from tests.faults import tally
+from tests.faults.race_suite import race
 
 
 def test_sixteen_uploads_at_once_are_one_run(aws: EmbeddedAws, tmp_path: Path) -> None:

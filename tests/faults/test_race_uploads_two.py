@@ -4,14 +4,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import tally
-from race_suite import race
-from race_uploads import Uploads
 
 from lakehouse.batches.decide import missing
 from lakehouse.gate.settle import Settler
 from lakehouse.ledger.items import BatchState
 from localaws import EmbeddedAws
+from tests.faults import tally
+from tests.faults.race_suite import race
+from tests.faults.race_uploads import Uploads
 
 
 def test_sixteen_more_uploads_at_once_are_one_run(aws: EmbeddedAws, tmp_path: Path) -> None:
