@@ -8,7 +8,21 @@ import typer
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from rich.markup import escape
 
-from cli.commands import data, demo, dlq, look, notifications, quarantine, query, replay, server, template
+from cli.commands import (
+    audit,
+    backfill,
+    data,
+    demo,
+    dlq,
+    forget,
+    look,
+    notifications,
+    quarantine,
+    query,
+    replay,
+    server,
+    template,
+)
 from cli.errors import CliError
 from cli.screen import Screen
 from cli.text import safe
@@ -26,7 +40,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (server, demo, data, look, quarantine, notifications, query, replay, dlq, template):
+for group in (
+    server,
+    demo,
+    data,
+    look,
+    quarantine,
+    notifications,
+    query,
+    forget,
+    replay,
+    backfill,
+    dlq,
+    audit,
+    template,
+):
     group.register(app)
 
 STALE_KEYS = {"InvalidClientTokenId", "InvalidAccessKeyId", "UnrecognizedClientException", "SignatureDoesNotMatch"}

@@ -32,13 +32,15 @@ class LakeCommand:
 
     home: Path
     port: int
+    checkout: Path = ROOT
+    """Whose code and contracts it is."""
+    columns: int = 120
 
     def __call__(self, *arguments: str, port: int | None = None) -> Result:
         """Run to the end, whatever its exit code. Its output is no terminal."""
-        env = os.environ | {"LAKE_HOME": str(self.home), "LAKE_PORT": str(port or self.port), "COLUMNS": "120"}
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "cli"), *arguments], env=env, capture_output=True, text=True, timeout=280
-        )
+        lake = {"LAKE_HOME": str(self.home), "LAKE_PORT": str(port or self.port), "COLUMNS": str(self.columns)}
+        command = [sys.executable, str(self.checkout / "cli"), *arguments]
+        done = subprocess.run(command, env=os.environ | lake, capture_output=True, text=True, timeout=280)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def ok(self, *arguments: str) -> Any:

@@ -1,0 +1,52 @@
+"""Much is changed only by somebody who said so."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.consent import MANY, ask_before
+from cli.errors import CliError
+from deploy.functions import ASYNCHRONOUS
+
+OPERATOR = Path(__file__).parents[2] / "iam" / "operator.json"
+
+
+class Terminal(io.StringIO):
+    """A person who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_little_is_done_without_asking() -> None:
+    ask_before(MANY, "do ten things", yes=False)
+    ask_before(1000, "do a thousand things", yes=True)
+
+
+def test_with_nobody_to_ask_much_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    with pytest.raises(CliError, match="This would do eleven things, and there is nobody to ask") as refused:
+        ask_before(MANY + 1, "do eleven things", yes=False)
+    assert "--yes" in refused.value.hint
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n"])
+def test_a_person_may_say_no(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    with pytest.raises(CliError, match="Nothing was changed"):
+        ask_before(MANY + 1, "do eleven things", yes=False)
+
+
+def test_a_person_may_say_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    ask_before(MANY + 1, "do eleven things", yes=False)
+
+
+def test_the_operator_may_give_an_event_back_to_every_function_that_nobody_waits_for() -> None:
+    statements = json.loads(OPERATOR.read_text())["Statement"]
+    allowed = [one["Resource"] for one in statements if one["Action"] == "lambda:InvokeFunction"]
+    names = {arn.rpartition("-")[2] for some in allowed for arn in ([some] if isinstance(some, str) else some)}
+    assert names == ASYNCHRONOUS
