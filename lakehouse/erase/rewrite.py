@@ -33,7 +33,6 @@ class Rewritten:
     """The bytes to store: compressed where they came compressed. As they were where nothing was removed."""
     removed: int = 0
     """Records that were the person's."""
-    kept: int = 0
     whole: bool = False
     """The file's records cannot be told apart, and it speaks of the person: nothing of it can stay."""
     traces: frozenset[str] = frozenset()
@@ -71,10 +70,12 @@ def without(stored: bytes, key: str, dataset: Dataset | None, person: Person) ->
         dataset: the contract; None for a file that fits none, whose records cannot be told apart. Of a dataset whose
             rows are nobody's nothing is the person's.
     """
-    content = expanded(stored)
+    content, intact = _expanded(stored)
     if dataset is not None and dataset.person is None:
         return Rewritten(stored)
     try:
+        if not intact:
+            raise UnsplittableError
         return _without(stored, content, _parts(stored, content, key, dataset, person), person)
     except UnsplittableError:
         return Rewritten(stored, whole=person.mentioned(content))
@@ -82,12 +83,17 @@ def without(stored: bytes, key: str, dataset: Dataset | None, person: Person) ->
 
 def expanded(stored: bytes) -> bytes:
     """The content of stored bytes: of gzip as much as can be expanded, anything else as it is."""
+    return _expanded(stored)[0]
+
+
+def _expanded(stored: bytes) -> tuple[bytes, bool]:
+    """The content, and whether it is all of it."""
     if not stored.startswith(GZIP_MAGIC):
-        return stored
+        return stored, True
     try:
-        return gzip.decompress(stored)
+        return gzip.decompress(stored), True
     except (OSError, EOFError, zlib.error):
-        return _begun(stored)
+        return _begun(stored), False
 
 
 def _begun(stored: bytes) -> bytes:
@@ -102,21 +108,18 @@ def _begun(stored: bytes) -> bytes:
 
 
 def _without(stored: bytes, content: bytes, parts: _Parts, person: Person) -> Rewritten:
-    gone = [parts.owners.is_theirs(record) for record in parts.records]
-    if not any(gone):
-        if person.mentioned(parts.head) or person.mentioned(parts.tail):
-            raise UnsplittableError
-        return Rewritten(stored, kept=len(gone))
-    records = [record for record, theirs in zip(parts.records, gone, strict=True) if not theirs]
-    kept = parts.joined(records)
     if person.mentioned(parts.head) or person.mentioned(parts.tail):
         raise UnsplittableError
+    gone = [parts.owners.is_theirs(record) for record in parts.records]
+    if not any(gone):
+        return Rewritten(stored)
+    records = [record for record, theirs in zip(parts.records, gone, strict=True) if not theirs]
+    kept = parts.joined(records)
     theirs = (record for record, gone_one in zip(parts.records, gone, strict=True) if gone_one)
     traces = {text for record in theirs for text in parts.owners.traces(record)}
     return Rewritten(
         stored=gzip.compress(kept, mtime=0) if content is not stored else kept,
         removed=sum(gone),
-        kept=len(records),
         traces=frozenset(text for text in traces if text.encode("utf-8", "surrogatepass") not in kept),
     )
 

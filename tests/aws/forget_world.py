@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from cli.forget import forgetter
 from cli.home import Home, Server
 from cli.lake import Lake as CliLake
+from cli.query import run_query
 from cli.screen import Screen
 from lakehouse.contract.load import load_pipeline
 from lakehouse.contract.model import Pipeline
@@ -97,6 +98,41 @@ class World:
         eventually(lambda: any(slot.judged_version_id == version for slot in self._slots(pipeline)), key)
         return version
 
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """Files into bronze, all of them judged."""
+        sent = {
+            key: str(self.s3.put_object(Bucket=self.lake.bucket, Key=key, Body=body)["VersionId"])
+            for key, body in files.items()
+        }
+        names = {key.split("/")[1] for key in files}
+
+        def judged() -> bool:
+            found = {slot.judged_version_id for name in names for slot in self._slots(name)}
+            return set(sent.values()) <= found
+
+        eventually(judged, str(sent))
+
+    def invoke(self, function: str, **event: object) -> dict[str, Any]:
+        """What a function of the lake answers."""
+        answer = self.lake.client("lambda").invoke(
+            FunctionName=self.lake.named(function), Payload=json.dumps(event).encode()
+        )
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, found
+        return found
+
+    def query(self, sql: str) -> list[list[str]]:
+        """Rows by Athena."""
+        answer = run_query(self.cli, sql, Screen(as_json=True))
+        return [[str(value) for value in row] for row in answer.rows]
+
+    def log(self, message: str) -> None:
+        """A line in the gate's log, as if the lake broke its rule."""
+        logs, group = self.lake.client("logs"), f"/aws/lambda/{self.lake.named('gate')}"
+        logs.create_log_stream(logGroupName=group, logStreamName="forgetful")
+        event = {"timestamp": int(time.time() * 1000), "message": message}
+        logs.put_log_events(logGroupName=group, logStreamName="forgetful", logEvents=[event])
+
     def _slots(self, pipeline: str) -> list[Any]:
         return [*self.ledger.slots(pipeline), *self.ledger.slots("_unknown")]
 
@@ -139,7 +175,8 @@ class World:
     def export(self, pipeline: str, table: str) -> list[dict[str, str]]:
         """Rows of the CSV file that goes with what is shown."""
         pointer = self.ledger.pointer(pipeline, table)
-        assert pointer is not None and pointer.csv is not None
+        assert pointer is not None
+        assert pointer.csv is not None
         return list(csv.DictReader(io.StringIO(self.body(pointer.csv.split("/", 3)[3]).decode())))
 
 
