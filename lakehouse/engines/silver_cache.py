@@ -72,7 +72,10 @@ class SilverCache:
         return places
 
     def trim(self, limit_bytes: int | None = None) -> None:
-        """Forget the files that were not used for longest, until no more than the limit is kept."""
+        """Forget what the run's tables hold no more: it may be of a person who was forgotten. Then the files that were
+        not used for longest, until no more than the limit is kept."""
+        for place in {path for folder in {used.parent for used in self.used} for path in folder.iterdir()} - self.used:
+            place.unlink()
         disk = shutil.disk_usage(self.folder).total
         self._forget(min(KEPT_BYTES, disk // KEPT_SHARE) if limit_bytes is None else limit_bytes, keep=set())
 

@@ -113,3 +113,11 @@ def test_a_table_that_cannot_fit_says_so(s3: Any, tmp_path: Path) -> None:
     huge = [replace(files("a")[0], bytes=10**15)]
     with pytest.raises(EngineError, match="engine = 'spark'"):
         SilverCache(s3, BUCKET, tmp_path).fetch(SALES, huge)
+
+
+def test_what_a_table_holds_no_more_is_forgotten_by_the_next_run(s3: Any, tmp_path: Path) -> None:
+    SilverCache(s3, BUCKET, tmp_path).fetch(SALES, files("abc"))
+    cache = SilverCache(s3, BUCKET, tmp_path)
+    cache.fetch(SALES, files("ac"))
+    cache.trim()
+    assert sorted(path.name for path in tmp_path.rglob("*.parquet")) == ["a.parquet", "c.parquet"]
