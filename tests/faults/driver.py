@@ -39,6 +39,8 @@ class Execution:
     plan: Event = field(default_factory=dict)
     tries: int = 0
     error: str = ""
+    repeated: bool = False
+    """A step of it was done once more after the next one had begun."""
     unrecorded: bool = False
     """Even the failure could not be recorded: the execution fails, and the alarm on failed executions tells people."""
 
@@ -136,7 +138,11 @@ class Driver:
         if state == "failed":
             given = {**given, "error": {"Error": "States.TaskFailed", "Cause": execution.error}}
         answer: list[Event] = []
-        if self._try(state, given, attempt, answer):
+        done = self._try(state, given, attempt, answer)
+        if execution.state != state:  # tried twice at once, and the other try was heard of first
+            execution.repeated = True
+            return done
+        if done:
             execution.tries = 0
             self._move_on(execution, answer[0])
             return True
@@ -154,6 +160,7 @@ class Driver:
         if before is None:
             return True
         given = execution.given if before == "commit" else execution.plan
+        execution.repeated = True
         return self._try(before, given, attempt)
 
     def derive(self, published: Published, attempt: Attempt | None = None) -> bool:
@@ -251,7 +258,9 @@ class Driver:
                 found = json.loads(json.loads(request.form["Message"])["default"])
                 self.told.append(Told(found["id"], found["kind"], found, attempt))
             case "TransactWriteItems":
-                self.verdicts += [_verdict(one["Put"]["Item"]) for one in request.json["TransactItems"][:1]]
+                verdict = _verdict(request.json["TransactItems"][0]["Put"]["Item"])
+                if verdict not in self.verdicts:  # the SDK's repeat has the same token, and no effect
+                    self.verdicts.append(verdict)
 
 
 def _verdict(item: Mapping[str, Any]) -> Verdict:
