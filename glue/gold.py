@@ -34,7 +34,7 @@ def main() -> None:
     pipeline, run_id = pipelines()[options["pipeline"]], options["run_id"]
     versions, slots, rows = (json.loads(options[name]) for name in ("versions", "slots", "rows"))
     ledger, batch = Ledger(client("dynamodb"), options["lake_ledger_table"]), options["batch"]
-    former = former_files(ledger, pipeline.name, batch)
+    former = former_files(ledger, pipeline, batch)
     root = f"s3://{options['lake_bucket']}"
     gold = run_spark(spark, pipeline, batch, run_id, versions, slots, rows, former, root)
     runs.gold_written(ledger, pipeline.name, batch, run_id, gold)

@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         store = SilverStore.on_s3(settings.bucket, boto3.Session(), os.environ)
         cache = SilverCache(client("s3"), settings.bucket, Path(tempfile.gettempdir()) / "silver")
         memory_mb = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
-        former = former_files(ledger, said.pipeline, said.batch)
+        former = former_files(ledger, pipeline, said.batch)
         return run_duckdb(pipeline, plan, [table], store, former, cache, memory_mb)[table.name]
 
     outcomes = derive(

@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         plan,
         first_tables(pipeline),
         SilverStore.on_s3(settings.bucket, boto3.Session(), os.environ),
-        former_files(ledger, plan.pipeline, plan.batch),
+        former_files(ledger, pipeline, plan.batch),
         SilverCache(client("s3"), settings.bucket, Path(tempfile.gettempdir()) / "silver"),
         function_memory_mb=int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]),
     )

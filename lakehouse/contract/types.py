@@ -1,7 +1,10 @@
 """The column types of a contract, as Spark SQL names them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from lakehouse.contract.model import Dataset
 
 SIMPLE_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamp")
 DECIMAL = re.compile(r"decimal\((\d{1,2}),\s?(\d{1,2})\)")
@@ -31,3 +34,18 @@ def column_type(text: str) -> ColumnType:
         if 1 <= precision <= 38 and scale <= precision:
             return ColumnType("decimal", precision, scale)
     raise ValueError(f"found {text!r}, expected one of {EXPECTED}")
+
+
+def changed_types(dataset: Dataset, types: Mapping[str, str]) -> str | None:
+    """Which columns of a silver file have another type in the contract now, in words; None where none has.
+
+    Args:
+        types: by column, as the file was judged. A column that the contract has no more is of no account.
+    """
+    now = {column.name: column.type for column in dataset.columns}
+    changed = [
+        (name, kind, now[name])
+        for name, kind in types.items()
+        if name in now and column_type(now[name]) != column_type(kind)
+    ]
+    return ", ".join(f"'{name}' as {kind}, which is {wanted} now" for name, kind, wanted in changed) or None

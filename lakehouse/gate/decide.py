@@ -1,10 +1,11 @@
 """What the gate decides about one version of an object. Pure: values in, values out."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from lakehouse import names
-from lakehouse.contract.model import Place, RefusedPlace
+from lakehouse.contract.model import Column, Place, RefusedPlace
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
 from lakehouse.ledger.items import FileRecord, SlotState
@@ -47,12 +48,13 @@ def file_record(
     place: Place,
     version: ObjectVersion,
     judgement: Judgement,
+    columns: Sequence[Column],
     file_id: str,
     parquet_bytes: int,
     seconds: float,
     at: str,
 ) -> FileRecord:
-    """The ledger's record of a judgement."""
+    """The ledger's record of a judgement by a contract with these columns."""
     return FileRecord(
         pipeline=place.pipeline,
         dataset=place.dataset,
@@ -73,6 +75,7 @@ def file_record(
         by_reason=dict(judgement.by_reason),
         parquet_bytes=parquet_bytes,
         seconds=seconds,
+        types={column.name: column.type for column in columns} if judgement.verdict == "accepted" else {},
     )
 
 

@@ -114,7 +114,8 @@ class Gate:
             file_id = names.file_id(place.slot_id, judgement.content_sha256, contract_hash)
             parquet_bytes = self._store(place, version, judgement, file_id)
         seconds = time.monotonic() - start
-        file = decide.file_record(place, version, judgement, file_id, parquet_bytes, seconds, now())
+        columns = () if unknown else self._dataset(place).columns
+        file = decide.file_record(place, version, judgement, columns, file_id, parquet_bytes, seconds, now())
         slot = decide.next_revision(before, place, version, contract_hash, file, message_id)
         recorded = self.ledger.record(slot, file)
         log(

@@ -140,6 +140,8 @@ class FileRecord:
     parquet_bytes: int = 0
     seconds: float = 0.0
     """Time from the first byte read to the last byte stored."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Type of each column of its silver file, as the contract had them; none for a refused file."""
 
 
 @dataclass(frozen=True)

@@ -5,39 +5,47 @@ what is committed was in force after the last commit to the table, and a slow or
 state of the ledger finds its version taken and decides again: old rows never come back.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from lakehouse import runs
+from lakehouse import names, runs
 from lakehouse.balance import check_balance
 from lakehouse.contract.model import Dataset, Pipeline
-from lakehouse.ledger.items import BatchState, DatasetBalance, SlotInForce
+from lakehouse.contract.types import changed_types
+from lakehouse.errors import ContractError
+from lakehouse.ledger.items import BatchState, DatasetBalance, FileRecord, SlotInForce
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
 from lakehouse.plan import RunPlan, RunRequest, choose_engine
 from lakehouse.silver.retry import until_committed
-from lakehouse.silver.slots import decide_swap, wanted_files
+from lakehouse.silver.slots import SlotFile, decide_swap, wanted_files
 from lakehouse.silver.table import PinnedTable, SilverStore, active_files, commit_swap, open_or_create, pinned_tables
 
 ReadSlots = Callable[[], Mapping[str, SlotInForce]]
 """Reads the batch's slots from the ledger, consistently, at the moment of the call."""
+ReadFiles = Callable[[], Iterable[FileRecord]]
+"""Reads the verdicts on the batch's files."""
 
 
-def commit_dataset(store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots) -> int:
+def commit_dataset(
+    store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots, read_files: ReadFiles = tuple
+) -> int:
     """Make one table hold what is in force in one batch; the version that does. Changes nothing when it does already.
 
     Raises:
         SilverError: other commits kept coming first.
-        ContractError: the contract changes a column's type.
+        ContractError: the contract changes a column's type, or did when a file was judged.
     """
-    return until_committed(dataset, batch, lambda: _commit_once(store, dataset, batch, read_slots))
+    return until_committed(dataset, batch, lambda: _commit_once(store, dataset, batch, read_slots, read_files))
 
 
-def _commit_once(store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots) -> int:
+def _commit_once(store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots, read_files: ReadFiles) -> int:
     table = open_or_create(store, dataset)
     want = wanted_files(read_slots(), batch, dataset.name)
     swap = decide_swap(want, active_files(table, batch))
     if not swap:
         return table.version()
+    if swap.add:
+        _check_types(dataset, swap.add, read_files())
     version = commit_swap(table, swap)
     log(
         "silver_committed",
@@ -51,6 +59,19 @@ def _commit_once(store: SilverStore, dataset: Dataset, batch: str, read_slots: R
         rows_removed=sum(file.rows for file in swap.remove),
     )
     return version
+
+
+def _check_types(dataset: Dataset, added: Iterable[SlotFile], files: Iterable[FileRecord]) -> None:
+    """A file that was judged while the contract had other types must not get into the table: readers would fail on it,
+    or bend its values. The verdicts were recorded before the files came into force."""
+    paths = {file.path for file in added}
+    for file in files:
+        changed = changed_types(dataset, file.types) if names.silver_data_path(file.file_id) in paths else None
+        if changed:
+            raise ContractError(
+                f"{file.key} was judged with {changed}. A column's type cannot change. With the contract as it was "
+                f"before, have the file judged again: lake backfill {dataset.pipeline} --from DAY --to DAY"
+            )
 
 
 def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledger: Ledger) -> RunPlan:
@@ -74,7 +95,7 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
         return ledger.batch(pipeline.name, batch).slots
 
     for dataset in pipeline.datasets:
-        commit_dataset(store, dataset, batch, read_slots)
+        commit_dataset(store, dataset, batch, read_slots, lambda: ledger.files_of(pipeline.name, batch))
     tables = pinned_tables(store, pipeline.datasets)
     state = ledger.batch(pipeline.name, batch)
     plan = _plan(pipeline, request, state, tables)

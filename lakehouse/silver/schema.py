@@ -44,7 +44,13 @@ def missing_fields(have: Schema, want: Schema, where: str) -> list[Field]:
     for field in want.fields:
         if field.name in types and types[field.name] != field.type:
             raise ContractError(
-                f"{where}: column '{field.name}' is {types[field.name]} in the table and {field.type} in the contract. "
-                "A column's type cannot change: give the column of the new type a new name"
+                f"{where}: column '{field.name}' is {_name(types[field.name])} in the table and {_name(field.type)} in "
+                "the contract. A column's type cannot change: give the column of the new type a new name"
             )
     return [field for field in want.fields if field.name not in types]
+
+
+def _name(kind: object) -> str:
+    """A Delta type as contracts and people call it."""
+    delta = kind.type if isinstance(kind, PrimitiveType) else str(kind)
+    return {name: own for own, name in _DELTA_NAMES.items()}.get(delta, delta)

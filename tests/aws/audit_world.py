@@ -133,7 +133,7 @@ class AuditWorld(World):
 
     def _make(self, plan: RunPlan, tables: Any) -> dict[str, GoldResult]:
         cache = SilverCache(self.s3, self.bucket, self.folder / "cache")
-        former = former_files(self.ledger, plan.pipeline, plan.batch)
+        former = former_files(self.ledger, self.pipelines[plan.pipeline], plan.batch)
         return run_duckdb(self.pipelines[plan.pipeline], plan, tables, self.store, former, cache, 512)
 
     def compact(self, pipeline: str) -> int:

@@ -148,7 +148,7 @@ class RepairWorld:
         request = RunRequest("activity", batch, run_id, generation, "hash")
         plan = commit_run(self.pipeline, request, store, self.world.ledger)
         cache = SilverCache(self.world.s3, self.world.bucket, self.folder / "cache")
-        former = former_files(self.world.ledger, "activity", batch)
+        former = former_files(self.world.ledger, self.pipeline, batch)
         made = run_duckdb(self.pipeline, plan, first_tables(self.pipeline), store, former, cache, 1024)
         rows = [row for result in made.values() for row in self._rows(result.location)]
         return sorted(json.dumps(row, default=str, sort_keys=True) for row in rows)

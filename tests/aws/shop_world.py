@@ -128,7 +128,7 @@ class Shop:
         """Gold by DuckDB, under the role of a function."""
         ledger = Ledger(self.lake.as_role(who, "dynamodb"), self.lake.settings.ledger_table)
         cache = SilverCache(self.lake.as_role(who, "s3"), self.lake.bucket, self.folder / "cache")
-        wanted, former = tables or first_tables(self.pipeline), former_files(ledger, plan.pipeline, plan.batch)
+        wanted, former = tables or first_tables(self.pipeline), former_files(ledger, self.pipeline, plan.batch)
         return run_duckdb(self.pipeline, plan, wanted, self.store(who), former, cache, 1024)
 
     def run(self, day: str, run_id: str) -> RunPlan:

@@ -69,7 +69,7 @@ def slots(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Slo
         entry = SlotInForce(dataset.name, key, file_id, judged.rows_accepted, judged.bytes, size, revision=1)
         place = Place("activity", dataset.name, BATCH, key, names.slot_id("activity", dataset.name, BATCH, key))
         version = ObjectVersion(key, "v", "e", judged.bytes, now())
-        ledger.table.put(file_record(place, version, judged, file_id, size, 0.0, now()))
+        ledger.table.put(file_record(place, version, judged, dataset.columns, file_id, size, 0.0, now()))
         found[place.slot_id] = entry
     return found
 
@@ -102,7 +102,7 @@ def gold_files(lake: Lake, location: str, folder: Path) -> list[Path]:
 
 def run_on_duckdb(lake: Lake, plan: RunPlan, tmp_path: Path) -> dict[str, GoldResult]:
     """As the gold function does it, under its role."""
-    former = former_files(Ledger(lake.as_role("gold", "dynamodb"), lake.settings.ledger_table), "activity", BATCH)
+    former = former_files(Ledger(lake.as_role("gold", "dynamodb"), lake.settings.ledger_table), PIPELINE, BATCH)
     cache = SilverCache(lake.as_role("gold", "s3"), lake.bucket, tmp_path / "cache")
     return run_duckdb(PIPELINE, plan, first_tables(PIPELINE), store_of(lake, "gold"), former, cache, 1024)
 

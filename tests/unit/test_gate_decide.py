@@ -25,7 +25,7 @@ def revise(
     before: SlotState | None, number: int, judgement: Judgement, teller: str = "m1"
 ) -> tuple[SlotState, FileRecord]:
     at = f"2026-01-0{number}T10:00:00.000000+00:00"
-    file = decide.file_record(PLACE, version(number), judgement, f"file-{number}", 77, 1.5, at)
+    file = decide.file_record(PLACE, version(number), judgement, (), f"file-{number}", 77, 1.5, at)
     return decide.next_revision(before, PLACE, version(number), "contract", file, teller), file
 
 
