@@ -67,8 +67,9 @@ class Mailbox:
             received = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
             for message in received.get("Messages", []):
                 envelope = json.loads(message["Body"])
-                about = {"Subject": envelope["Subject"], "Attributes": envelope.get("MessageAttributes")}
-                self.letters.append({**json.loads(envelope["Message"]), **about})
+                about = {"Subject": envelope.get("Subject"), "Attributes": envelope.get("MessageAttributes")}
+                said = json.loads(envelope["Message"])
+                self.letters += [{**said, **about}] if isinstance(said, dict) else []  # a Glue job's end is a sentence
                 self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
             found = [one for one in self.letters if (one.get("run_id"), one.get("kind")) == (run_id, kind)]
             if not received.get("Messages") and (len(found) >= at_least or time.monotonic() > until):
@@ -113,7 +114,7 @@ def run_from(lake: Lake, pipeline: str, state: str, given: dict[str, Any], edit:
 
 def plan(run_id: str, pipeline: str = "nowhere", **more: object) -> dict[str, Any]:
     identity = {"pipeline": pipeline, "batch": "b", "run_id": run_id, "generation": 1, "manifest_hash": "m"}
-    made = {"engine": "duckdb", "versions": {}, "slots": {}, "manifest_bytes": 1, "overtaken": False}
+    made = {"engine": "duckdb", "versions": {}, "slots": {}, "rows": {}, "manifest_bytes": 1, "overtaken": False}
     return {**identity, **made, "query": {"id": str(uuid4())}, **more}
 
 
