@@ -22,8 +22,9 @@ from lakehouse.audit.rows import compare_rows, row_count
 from lakehouse.audit.silver_files import SilverFiles
 from lakehouse.audit.sources import Sources, download, file_sha256
 from lakehouse.contract.model import Dataset
+from lakehouse.gate.erased import judge_erased
 from lakehouse.gate.judge import Judgement, judge
-from lakehouse.gate.objects import current_version
+from lakehouse.gate.objects import current_version, is_erased
 from lakehouse.ledger.items import FileRecord
 from lakehouse.silver.columns import LINE
 
@@ -92,7 +93,7 @@ def _audit(one: FileAudit) -> Generator[Step, None, FileRecord]:
         if record.pipeline != names.UNKNOWN:
             yield Note("bronze", "other_contract", record.pipeline, record.dataset, 1, record.key)
         return (yield from _audit_without_bytes(one, truth))
-    found = _judge_again(one, one.dataset)
+    found = _judge_again(one, one.dataset, version)
     truth = replace(truth, **_judged_fields(found))
     yield from audit_quarantine(one.sources, truth, found.quarantine_rows, one.folder)
     if found.parquet is not None:
@@ -142,14 +143,25 @@ def _identity(one: FileAudit, version: str, content: str) -> tuple[FileRecord | 
     return (truth, False) if content == record.content_sha256 else (None, False)
 
 
-def _judge_again(one: FileAudit, dataset: Dataset) -> Judgement:
+def _judge_again(one: FileAudit, dataset: Dataset, version: str) -> Judgement:
     def reopen() -> AbstractContextManager[BinaryIO]:
         return closing(one.bytes.open("rb"))
 
     work = one.folder / "judged"
     work.mkdir()
     with one.bytes.open("rb") as stream:
-        return judge(stream, one.record.key, dataset, work, reopen)
+        found = judge(stream, one.record.key, dataset, work, reopen)
+    if found.verdict == one.record.verdict or not _is_marked(one, version):
+        return found
+    with one.bytes.open("rb") as stream:
+        return judge_erased(judge, stream, one.record.key, dataset, work, reopen)
+
+
+def _is_marked(one: FileAudit, version: str) -> bool:
+    """An erasure took records out of it after it had been accepted."""
+    sources = one.sources
+    head = sources.s3.head_object(Bucket=sources.bucket, Key=one.record.key, VersionId=version)
+    return is_erased(head["Metadata"])
 
 
 def _judged_fields(found: Judgement) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Person:
     @cached_property
     def _beside_its_column(self) -> re.Pattern[bytes]:
         names = b"|".join(re.escape(name.encode()) for name in sorted(self.columns))
-        return re.compile(rb"(?<!\w)(?:%b)\W{1,6}%b(?!%b)" % (names, re.escape(self.raw), _INSIDE))
+        return re.compile(rb"(?<!\w)(?:%b)[^\w\r\n]{1,6}%b(?!%b)" % (names, re.escape(self.raw), _INSIDE))
 
     @cached_property
     def _foreign(self) -> tuple[bytes, ...]:

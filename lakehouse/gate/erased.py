@@ -5,28 +5,31 @@ before it, person included, would stay in force. The mark is an entry of the obj
 version: no order of events can part them. See docs/decisions/0020-a-person-is-forgotten-through-the-gate.md.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import BinaryIO
 
 from lakehouse.contract.model import Dataset
 from lakehouse.contract.seeds import known_values
+from lakehouse.gate.conflicts import Reopen
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.silver_file import SilverFile
 from lakehouse.parse.layout import layout_of
 from lakehouse.parse.reasons import Reason
 
+Judge = Callable[[BinaryIO, str, Dataset, Path, Reopen], Judgement]
 _EMPTY = (Reason.EMPTY_FILE.value, Reason.NO_ROWS.value)
 
 
-def lenient(dataset: Dataset) -> Dataset:
-    """The contract without its limit of refused rows: their share grew only because others went."""
-    return replace(dataset, max_bad_share=Decimal(1))
-
-
-def accepted_if_empty(found: Judgement, dataset: Dataset, workdir: Path) -> Judgement:
-    """The verdict as it is; a file that holds no row at all is accepted, with a silver file of none."""
+def judge_erased(
+    judge: Judge, stream: BinaryIO, key: str, dataset: Dataset, workdir: Path, reopen: Reopen
+) -> Judgement:
+    """The verdict on a marked version, without regard to the share of its rows that are bad, which grew only because
+    others went. A file that holds no row at all is accepted, with a silver file of none."""
+    found = judge(stream, key, replace(dataset, max_bad_share=Decimal(1)), workdir, reopen)
     if found.verdict == "accepted" or found.rows_in or found.reason not in _EMPTY:
         return found
     with ThreadPoolExecutor(1, "write") as writer:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -22,7 +22,8 @@ from lakehouse.contract.model import Dataset, Pipeline, Place, RefusedPlace
 from lakehouse.contract.route import place_of
 from lakehouse.errors import EventError, LakeError, LedgerError
 from lakehouse.events import ObjectCreated
-from lakehouse.gate import decide, erased, objects
+from lakehouse.gate import decide, objects
+from lakehouse.gate.erased import judge_erased
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
 from lakehouse.gate.settle import Settler
@@ -143,9 +144,8 @@ class Gate:
 
         with tempfile.TemporaryDirectory(prefix="gate-") as folder, reopen() as stream:
             if unknown is None:
-                dataset = erased.lenient(self._dataset(place)) if version.erased else self._dataset(place)
-                found = self.judge(stream, place.key, dataset, Path(folder), reopen)
-                yield erased.accepted_if_empty(found, dataset, Path(folder)) if version.erased else found
+                judge = partial(judge_erased, self.judge) if version.erased else self.judge
+                yield judge(stream, place.key, self._dataset(place), Path(folder), reopen)
                 return
             sha256 = hashlib.sha256()
             while piece := stream.read(READ_BYTES):

@@ -25,6 +25,14 @@ def delete(key: str) -> tuple[str, Ask]:
     return "s3", lambda lake, s3: s3.delete_object(Bucket=lake.bucket, Key=key)
 
 
+ERASED = ("bronze/probe", "silver/p/d/data/probe", "quarantine/p/d/f/probe", "gold/p/t/run=r/a/probe")
+
+
+def erase(key: str) -> tuple[str, Ask]:
+    """Delete a version that is not there: the right is asked for first."""
+    return "s3", lambda lake, s3: s3.delete_object(Bucket=lake.bucket, Key=key, VersionId="no-such-version")
+
+
 def listing(prefix: str) -> tuple[str, Ask]:
     return "s3", lambda lake, s3: s3.list_objects_v2(Bucket=lake.bucket, Prefix=prefix)
 
@@ -41,6 +49,15 @@ def read_ledger() -> tuple[str, Ask]:
     )
 
 
+def list_ledger() -> tuple[str, Ask]:
+    return "dynamodb", lambda lake, dynamodb: dynamodb.query(
+        TableName=lake.settings.ledger_table,
+        IndexName="by-kind",
+        KeyConditionExpression="kind_pipeline = :probe",
+        ExpressionAttributeValues={":probe": {"S": "probe"}},
+    )
+
+
 def drop_ledger() -> tuple[str, Ask]:
     return "dynamodb", lambda lake, dynamodb: dynamodb.delete_table(TableName=lake.settings.ledger_table)
 
@@ -49,6 +66,14 @@ def start_run(pipeline: str) -> tuple[str, Ask]:
     return "stepfunctions", lambda lake, states: states.start_execution(
         stateMachineArn=lake.settings.state_machine_arn_prefix + pipeline, name="probe", input="not JSON"
     )
+
+
+def describe_run(machine: str) -> tuple[str, Ask]:
+    def ask(lake: Lake, states: Any) -> object:
+        machines = lake.settings.state_machine_arn_prefix.removesuffix(lake.named(""))
+        return states.describe_execution(executionArn=f"{machines.replace('stateMachine', 'execution')}{machine}:probe")
+
+    return "stepfunctions", ask
 
 
 def read_gold_table() -> tuple[str, Ask]:
@@ -170,6 +195,13 @@ ALLOWED = [
     ("compact", put("silver/p/d/data/compact-probe.parquet")),
     ("compact", put("silver/p/d/_delta_log/probe")),
     ("compact", read_ledger()),
+    ("sweep", read_ledger()),
+    ("sweep", list_ledger()),
+    ("sweep", write_ledger()),
+    ("sweep", start_run("activity")),
+    ("sweep", describe_run("lakegate-activity")),
+    ("sweep", publish()),
+    ("sweep", send("FunctionsDeadLetters")),
     ("crawl", crawl("no-such-crawler")),
     ("crawled", crawl("no-such-crawler")),
     ("crawled", answer_task("lakegate-sales")),
@@ -229,6 +261,14 @@ DENIED = [
     ("compact", delete("silver/p/d/data/probe")),
     ("compact", write_ledger()),
     ("compact", put("gold/p/t/run=r/a/probe")),
+    ("sweep", get("bronze/probe")),
+    ("sweep", get("silver/p/d/data/probe")),
+    ("sweep", put("quarantine/p/d/f/probe")),
+    ("sweep", drop_ledger()),
+    ("sweep", start_run("no-pipeline")),
+    ("sweep", describe_run("somebody-elses")),
+    ("sweep", read_gold_table()),
+    ("sweep", send("GateDeadLetters")),
     ("load", get("silver/p/d/data/probe")),
     ("load", put("gold/p/t/run=r/a/probe")),
     ("load", read_gold_table()),
@@ -331,6 +371,44 @@ def test_operator_may_bring_files_and_read(lake: Lake, asked: tuple[str, Ask]) -
 @pytest.mark.parametrize("asked", OPERATOR_MAY_NOT)
 def test_operator_may_not_change_what_the_lake_made(lake: Lake, asked: tuple[str, Ask]) -> None:
     service, ask = asked
+    assert refused(lake, lake.as_person("operator", service), ask)
+
+
+ERASER_MAY = [
+    put("bronze/probe"),
+    get("silver/p/d/data/probe"),
+    listing("silver/"),
+    write_ledger(),
+    *map(erase, ERASED),
+]
+ERASER_MAY_NOT = [
+    put("silver/p/d/data/probe"),
+    put("gold/p/t/run=r/a/probe"),
+    delete("bronze/probe"),
+    erase("silver/p/d/_delta_log/probe"),
+    drop_ledger(),
+    drop_gold_table(),
+    start_run("activity"),
+    invoke("gate"),
+    publish(),
+]
+
+
+@pytest.mark.parametrize("asked", ERASER_MAY)
+def test_eraser_may_remove_versions_for_good(lake: Lake, asked: tuple[str, Ask]) -> None:
+    service, ask = asked
+    assert not refused(lake, lake.as_person("eraser", service), ask)
+
+
+@pytest.mark.parametrize("asked", ERASER_MAY_NOT)
+def test_eraser_may_not_make_anything_itself(lake: Lake, asked: tuple[str, Ask]) -> None:
+    service, ask = asked
+    assert refused(lake, lake.as_person("eraser", service), ask)
+
+
+@pytest.mark.parametrize("key", ERASED)
+def test_operator_may_not_remove_versions(lake: Lake, key: str) -> None:
+    service, ask = erase(key)
     assert refused(lake, lake.as_person("operator", service), ask)
 
 

@@ -65,8 +65,12 @@ def test_a_person_is_gone_from_every_place_and_nobody_else_is(world: World) -> N
             f"{root}/orders/a.json.gz": gzip.compress(lines(order(3, 2), order(4, 70_017))),
             f"{root}/events/more.csv": b"event_id,user_id\ne_9,u_70017\n",
             f"{root}/strange.bin": b"something of u_70017 here",
+            f"{root}/users/refused_since.json": lines(user(40), user(70_017)),
+            f"{root}/users/theirs.json": lines(*[user(70_017)] * 20, {**user(50), "country": "nowhere"}),
         }
     )
+    refused = [{**user(number), "country": "nowhere"} for number in (40, 70_017)]
+    world.put(f"{root}/users/refused_since.json", lines(*refused))
     world.put(f"{root}/users.json", lines(*kept[:2], user(70_017), bad, *kept[2:]))
     world.settle("activity", "default")
     assert [row["country"] for row in world.gold("activity", "user_activity") if row["user_id"] == "u_70017"] == ["IN"]
@@ -78,7 +82,7 @@ def test_a_person_is_gone_from_every_place_and_nobody_else_is(world: World) -> N
 
     work = world.forgetter("activity", "u_70017")
     found = work.search()
-    assert found.records == {"users": 3, "events": 3, "orders": 2, "_unknown": 1}
+    assert found.records == {"users": 25, "events": 3, "orders": 2, "_unknown": 1}
     done = work.forget(found, BY)
 
     assert (done.left, done.proof.hits) == ((), [])
@@ -88,8 +92,11 @@ def test_a_person_is_gone_from_every_place_and_nobody_else_is(world: World) -> N
     assert world.body(f"{root}/orders.json") == b"[" + orders[0] + b"]"
     assert gzip.decompress(world.body(f"{root}/orders/a.json.gz")) == lines(order(3, 2))
     assert world.body(f"{root}/events/more.csv") == b"event_id,user_id\n"
+    assert world.body(f"{root}/users/refused_since.json") == lines(user(40))
+    assert lines(refused[0]) in world.every_version(f"{root}/users/refused_since.json").values()
+    assert world.body(f"{root}/users/theirs.json") == lines({**user(50), "country": "nowhere"})
     gold = world.gold("activity", "user_activity")
-    assert sorted(row["user_id"] for row in gold) == sorted(f"u_{number}" for number in (2, 3, *range(10, 30)))
+    assert sorted(row["user_id"] for row in gold) == sorted(f"u_{number}" for number in (2, 3, 40, *range(10, 30)))
     assert sum(row["total_orders"] for row in gold) == 2
     assert "u_70017" not in str(world.ledger.run("activity", "default", "told"))
     assert world.forgetter("activity", "u_70017").search().nothing

@@ -40,19 +40,24 @@ def test_nothing_on_this_disk_speaks_of_who_was_forgotten(lake_command: LakeComm
     for bad in ("", f"1,{WHO},7,99,$2.50\n"):
         carts.write_text(HEADER + f"1,{WHO},7,3,$2.50\n" + OTHERS + bad)
         assert lake_command("put", str(carts), "-p", "carts").code == 0
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text(HEADER + f"1,{WHO},7,3,$2.50\n")
+    assert lake_command("put", str(theirs), "-p", "carts", "-d", "carts", "-b", "2026-01-31").code == 0
     assert len(lake_command.ok("query", "select * from promotions")["rows"]) == 30
     assert on_disk(lake_command.home, WHO.encode()) != []
 
     asked = lake_command("forget", "carts", "--key", WHO)
     assert (asked.code, "--yes" in asked.err, asked.out) == (1, True, "")
     dry = lake_command.ok("forget", "carts", "--key", WHO, "--dry-run")
-    assert (dry["records"], dry["dry_run"]) == ({"carts": 3}, True)
+    assert (dry["records"], dry["dry_run"]) == ({"carts": 4}, True)
     assert lake_command.ok("forget", "carts", "--key", WHO, "--dry-run")["found"] == dry["found"]
     done = lake_command.ok("forget", "carts", "--key", WHO, "--yes")
     assert (done["left"], {place["hits"] for place in done["proof"]}) == ([], {0})
     assert len(lake_command.ok("query", "select * from promotions")["rows"]) == 29
     again = lake_command.ok("forget", "carts", "--key", WHO)
     assert (again["records"], again["bronze"]) == ({}, [])
+
+    assert lake_command.ok("audit", "carts")["findings"] == []
 
     unknown = lake_command("forget", "nobody", "--key", WHO)
     assert (unknown.code, "Unknown pipeline 'nobody'" in unknown.err) == (1, True)
