@@ -47,7 +47,8 @@ def audit_batch(pipeline: Pipeline | None, view: BatchView, truths: Mapping[str,
         slots[slot.slot_id] = right
         findings += problems
     entries = {slot_id: entry for slot_id, slot in slots.items() if (entry := slot.in_force()) is not None}
-    entries |= {slot_id: entry for slot_id, entry in view.entries.items() if slot_id not in slots}
+    with_files = {slot_id_of(file) for file in truths.values()}
+    entries |= {slot_id: view.entries[slot_id] for slot_id in view.entries.keys() & with_files - slots.keys()}
     findings += _batch_item(view, entries)
     if pipeline is None:
         return BatchAudit(tuple(findings), entries, False, False)
@@ -64,13 +65,11 @@ def audit_batch(pipeline: Pipeline | None, view: BatchView, truths: Mapping[str,
 
 
 def _lost_slots(view: BatchView, truths: Mapping[str, FileRecord]) -> Iterator[Finding]:
-    """Slots of which files or the batch speak and that have no item."""
-    keys = {slot_id: entry.key for slot_id, entry in view.entries.items()}
-    keys |= {slot_id_of(file): file.key for file in truths.values()}
-    for slot_id in sorted(keys.keys() - view.slots.keys()):
-        yield _finding(
-            view, _dataset(view, slot_id, truths), "missing_item", f"SLOT#{slot_id}", "no item", keys[slot_id]
-        )
+    """Slots that have files and no item. An entry of the batch alone proves no slot: it is foreign."""
+    found = {slot_id_of(file): file for file in truths.values()}
+    for slot_id in sorted(found.keys() - view.slots.keys()):
+        file = found[slot_id]
+        yield _finding(view, file.dataset, "missing_item", f"SLOT#{slot_id}", "no item", f"the slot of {file.key}")
 
 
 def _right_slot(slot: SlotState, view: BatchView, truths: Mapping[str, FileRecord]) -> tuple[SlotState, list[Finding]]:
@@ -153,6 +152,8 @@ def _balance(
     pipeline: Pipeline, state: BatchState, run: RunRecord, truths: Mapping[str, FileRecord]
 ) -> Iterator[Finding]:
     """The balance that the run wrote down, against the files in force as they are."""
+    if any(entry.file_id not in truths for entry in state.slots.values()):
+        return  # the lost verdict is told of
     for dataset in pipeline.datasets:
         if dataset.name not in run.balance:
             continue
@@ -162,12 +163,6 @@ def _balance(
             how = mend.replay(run.pipeline, run.batch)
             key = f"RUN#{run.run_id}"
             yield Finding("ledger", "unbalanced", run.pipeline, dataset.name, run.batch, key, *difference, how)
-
-
-def _dataset(view: BatchView, slot_id: str, truths: Mapping[str, FileRecord]) -> str:
-    if slot_id in view.entries:
-        return view.entries[slot_id].dataset
-    return next(file.dataset for file in truths.values() if slot_id_of(file) == slot_id)
 
 
 def _finding(

@@ -14,8 +14,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from gate_world import PASS, World, events, orders, users
-from gold_tables import PARQUET
 
 from deploy.parts.catalog import hive_type
 from lakehouse import runs
@@ -38,6 +36,8 @@ from lakehouse.publish.run import finish_run
 from lakehouse.silver.commit import commit_run
 from lakehouse.silver.compact import compact_dataset
 from lakehouse.silver.table import SilverStore
+from tests.aws.gate_world import PASS, World, events, orders, users
+from tests.aws.gold_tables import PARQUET
 from tests.sql.test_partitioned import sale
 
 FOLDER = Path(__file__).parents[1] / "publish" / "pipelines" / "shop"
@@ -61,10 +61,25 @@ class AuditWorld(World):
         self.catalog = Catalog(self.glue, self.database)
         self.store = SilverStore.on_s3(self.bucket, self.aws.session(), {"AWS_ENDPOINT_URL": self.aws.endpoint_url})
         self.said: list[GoldPublished] = []
+        self._create_tables()
+        self.operator = self._operator()
+
+    def empty(self) -> None:
+        """Nothing is in the lake: quicker than another one."""
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
+            for one in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                self.s3.delete_object(Bucket=self.bucket, Key=one["Key"], VersionId=one["VersionId"])
+        table = self.settings.ledger_table
+        for item in self.dynamodb.scan(TableName=table)["Items"]:
+            self.dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+        for found in self.glue.get_tables(DatabaseName=self.database)["TableList"]:
+            self.glue.delete_table(DatabaseName=self.database, Name=found["Name"])
+        self._create_tables()
+
+    def _create_tables(self) -> None:
         for pipeline in self.pipelines.values():
             for table in pipeline.gold:
                 self.glue.create_table(DatabaseName=self.database, TableInput=self._definition(table))
-        self.operator = self._operator()
 
     def policy(self, who: str) -> str:
         """`iam/<who>.json` for this lake: the catalog's database is its own."""
