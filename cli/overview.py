@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from cli.lake import Lake
@@ -11,6 +12,7 @@ from lakehouse.contract.model import Pipeline
 from lakehouse.names import UNKNOWN
 from lakehouse.repair.dead_letters import QUEUES
 from lakehouse.repair.queues import DeadLetterQueues
+from lakehouse.sweep.decide import overdue
 
 BATCHES_SHOWN = 10
 Block = tuple[str, Sequence[str], list[Sequence[object]]]
@@ -47,6 +49,7 @@ def _pipeline(lake: Lake, pipeline: Pipeline) -> dict[str, Any]:
             "files": len(state.slots),
             "rows": sum(slot.rows for slot in state.slots.values()),
             "missing": list(missing(pipeline, state)),
+            "overdue": bool(overdue(pipeline, state, datetime.now(UTC))),
             "run_id": state.run_id,
             "chosen_engine": state.engine,
             "at": state.at,
@@ -130,7 +133,8 @@ def _pipeline_row(one: dict[str, Any]) -> Sequence[object]:
 def _batch_rows(one: dict[str, Any]) -> Iterator[Sequence[object]]:
     for batch in one["batches"][:BATCHES_SHOWN]:
         waits = ", ".join(batch["missing"])
-        state = f"incomplete: waits for {waits}" if waits else "complete"
+        word = "overdue" if batch["overdue"] else "incomplete"
+        state = f"{word}: waits for {waits}" if waits else "complete"
         if batch["chosen_engine"]:
             state += f", on {batch['chosen_engine']} by choice"
         yield one["pipeline"], batch["batch"], batch["files"], batch["rows"], state

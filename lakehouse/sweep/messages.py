@@ -65,9 +65,7 @@ def about_stuck(run: RunRecord, execution: Execution, run_minutes: int) -> Notif
         f"{run_minutes:,} minutes. The last that it recorded: {run.status}.\n"
         f"It is left to run. What it did so far: lake runs {run.pipeline}\n"
     )
-    return _about_run(
-        run, execution, "stuck", f"Run stuck: batch {run.batch}, {run.status}", text, began, str(run_minutes)
-    )
+    return _about_run(run, execution, "stuck", f"Run stuck: batch {run.batch}, {run.status}", text, began)
 
 
 def about_unrecorded(run: RunRecord, execution: Execution) -> Notification:

@@ -55,31 +55,31 @@ class Sweeper:
         done: list[Swept] = []
         failures: list[Exception] = []
         pipelines = self.settler.pipelines
-        work = {UNKNOWN: partial(self.sweep_slots, UNKNOWN)} | {
+        work = {UNKNOWN: self.sweep_unknown} | {
             name: partial(self.sweep, pipeline) for name, pipeline in pipelines.items()
         }
         for name, sweep in work.items():
             try:
                 done += sweep()
-            except Exception as failure:  # noqa: BLE001 - logged here and raised below
+            except Exception as failure:  # noqa: BLE001 - logged, and raised below
                 log("sweep_failed", pipeline=name, error=repr(failure))
                 failures.append(failure)
         if failures:
             raise ExceptionGroup(f"{len(failures)} of {len(work)} sweeps failed", failures)
         return done
 
-    def sweep_slots(self, pipeline: str) -> list[Swept]:
-        """Put in force and tell what a gate that died did not; start the runs that follow. Also of `_unknown`.
+    def sweep_unknown(self) -> list[Swept]:
+        """Tell of files that fit no pipeline, where the gate that refused them died before. Raises as `sweep`."""
+        slots = tuple(self.settler.ledger.slots(UNKNOWN, self._since))
+        return list(self._settle(slots, {slot.batch: BatchState(UNKNOWN, slot.batch) for slot in slots}))
+
+    def sweep(self, pipeline: Pipeline) -> list[Swept]:
+        """All of one pipeline.
 
         Raises:
             LakeError: the ledger holds something that the code cannot have written.
             botocore's ClientError: AWS refused something.
         """
-        slots = tuple(self.settler.ledger.slots(pipeline, self._since))
-        return list(self._settle(slots, self._batches(pipeline, slots)))
-
-    def sweep(self, pipeline: Pipeline) -> list[Swept]:
-        """All of one pipeline. Raises as `sweep_slots`."""
         slots = tuple(self.settler.ledger.slots(pipeline.name, self._since))
         batches = self._batches(pipeline.name, slots)
         runs = RunSweeper(self.settler, self.sweep_id, self.at)

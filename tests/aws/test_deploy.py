@@ -201,14 +201,16 @@ def test_dashboard_is_json_that_names_what_there_is(lake: Lake) -> None:
     assert {line[3] for line in lines if line[0] == "AWS/S3"} == {lake.bucket}
 
 
-def test_schedules_of_generators_are_off_on_one_machine_and_the_compaction_is_on(lake: Lake) -> None:
+def test_schedules_of_generators_are_off_on_one_machine_and_those_of_upkeep_are_on(lake: Lake) -> None:
     rules = {rule["Name"]: rule for rule in lake.client("events").list_rules(NamePrefix="lakegate-")["Rules"]}
     for name, pipeline in pipelines().items():
         if pipeline.generator and pipeline.generator.schedule:
             rule = rules[lake.named(f"{name}-generate")]
             assert (rule["ScheduleExpression"], rule["State"]) == (pipeline.generator.schedule, "DISABLED")
-    compact = rules[lake.named("compact")]
-    assert (compact["ScheduleExpression"], compact["State"]) == ("cron(0 3 * * ? *)", "ENABLED")
+    upkeep = {"compact": "cron(0 3 * * ? *)", "sweep": "rate(15 minutes)"}
+    for name, schedule in upkeep.items():
+        rule = rules[lake.named(name)]
+        assert (rule["ScheduleExpression"], rule["State"]) == (schedule, "ENABLED")
 
 
 def test_crawlers_are_there_with_their_role_and_schedule(lake: Lake) -> None:

@@ -160,6 +160,13 @@ CASES = (
         kept_in="functions-dlq",
         cause=invoke_later("compact", SCHEDULED),
     ),
+    Case(
+        "sweep",
+        (function("sweep"),),
+        alarms=("sweep-errors", "functions-dlq"),
+        kept_in="functions-dlq",
+        cause=invoke_later("sweep", SCHEDULED),
+    ),
     *(
         Case(
             f"{pipeline}-generate",

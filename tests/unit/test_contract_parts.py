@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.contract.load import load_pipeline, pipelines
+from lakehouse.contract.model import Deadlines
 from lakehouse.errors import ContractError
 
 GOOD = """
@@ -209,6 +210,22 @@ def test_a_seeds_name_is_no_datasets(tmp_path: Path) -> None:
                 .replace('dimensions = ["products"]', ""),
             )
         )
+
+
+def test_deadlines_have_defaults_and_a_limit(tmp_path: Path) -> None:
+    assert load_pipeline(_write(tmp_path, GOOD)).deadlines == Deadlines(batch_minutes=1440, run_minutes=120)
+    table = "\n[deadlines]\n"
+    loaded = load_pipeline(_write(tmp_path, GOOD + table + "run_minutes = 5\n"))
+    assert loaded.deadlines == Deadlines(batch_minutes=1440, run_minutes=5)
+    for field, message in (
+        ("batch_minutes = 10081", "deadlines.batch_minutes: found 10081, expected at most 10080 minutes, a week"),
+        ("run_minutes = 0", "deadlines.run_minutes: found 0, expected a whole number ≥ 1"),
+        ('run_minutes = "1 h"', "deadlines.run_minutes: found '1 h', expected a whole number ≥ 1"),
+        ("hours = 1", "deadlines.hours: is unknown, expected one of batch_minutes, run_minutes"),
+    ):
+        with pytest.raises(ContractError) as caught:
+            load_pipeline(_write(tmp_path, GOOD + table + field))
+        assert message in str(caught.value)
 
 
 def test_a_generator_needs_its_code(tmp_path: Path) -> None:
