@@ -1,19 +1,15 @@
 """Files that come late, changed, or changed back: the lake ends where one ends that was given the final files alone."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from localaws import EmbeddedAws
-from tests.faults.late_lake import LateLake, Row, item
+from tests.faults.late_clean import must_be_as_clean
+from tests.faults.late_lake import LateLake, item
 from tests.faults.world import Cloud
 
 FIRST, SECOND = "2026-05-01", "2026-05-02"
-Files = Mapping[tuple[str, str], Sequence[Row]]
-"""Rows by day and name of the file."""
 
 
 @pytest.fixture(scope="module")
@@ -24,47 +20,6 @@ def cloud(aws: EmbeddedAws) -> Cloud:
 @pytest.fixture
 def lake(cloud: Cloud, tmp_path: Path) -> LateLake:
     return LateLake(cloud, tmp_path)
-
-
-def clean(lake: LateLake, files: Files) -> LateLake:
-    """Another lake, under the first one's present contract, to which only these files came, one day after the other."""
-    other = LateLake(lake.world.cloud, lake.folder)
-    text = (lake.contracts / "shelf" / "pipeline.toml").read_text()
-    (other.contracts / "shelf" / "pipeline.toml").write_text(text)
-    with other.open():
-        for (day, name), rows in sorted(files.items()):
-            other.bring(day, name, rows, run=False)
-        other.run_all()
-    return other
-
-
-def in_force(lake: LateLake) -> Counter[tuple[object, ...]]:
-    """What each slot holds."""
-    slots = [slot for state in lake.world.ledger.batches("shelf") for slot in state.slots.values()]
-    return Counter((slot.dataset, slot.key, slot.rows, slot.bytes) for slot in slots)
-
-
-def must_be_as_clean(lake: LateLake, files: Files) -> None:
-    """Silver and gold, row by row, are those of a clean lake, and what plain Python computes from the files."""
-    other = clean(lake, files)
-    assert in_force(lake) == in_force(other)
-    assert lake.silver() == other.silver()
-    assert lake.gold() == other.gold() == recomputed(files)
-
-
-def recomputed(files: Files) -> dict[str, Counter[tuple[object, ...]]]:
-    """Gold in plain Python: of the rows with one key that of the greatest (day, name) counts."""
-    current = {row["item_id"]: (day, row) for (day, _), rows in sorted(files.items()) for row in rows}
-    cities: Counter[str] = Counter()
-    days: Counter[str] = Counter()
-    for day, row in current.values():
-        cities[row["city"]] += row["pieces"]
-        days[day] += row["pieces"]
-    return {
-        "city_pieces": Counter(cities.items()),
-        "items_by_day": Counter((key, row["pieces"], date.fromisoformat(day)) for key, (day, row) in current.items()),
-        "day_pieces": Counter((pieces, date.fromisoformat(day)) for day, pieces in days.items()),
-    }
 
 
 def test_a_late_file_for_a_closed_and_compacted_batch(lake: LateLake) -> None:
