@@ -66,6 +66,7 @@ def backfill(
     released = judge_range(lake, before, screen)
     after = look_at(lake, before.pipeline, days, workflows)
     results = _make(lake, before, after, workflows, spark_submit, chosen_engine(engine), screen)
+    results.sort(key=lambda one: list(after.batches).index(one.batch))
     document = {
         **before.document(),
         "judged": [released_document(one) for one in released],

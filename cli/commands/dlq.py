@@ -110,7 +110,7 @@ def _draw_letters(out: Console, letters: list[DeadLetter]) -> None:
     for letter in letters:
         goes = f" → {letter.goes_to}" if letter.goes_to else f" stays: {letter.why_not}"
         out.print(f"[dim]{letter.message_id[:8]}[/dim]  ", end="")
-        out.print(printable((letter.about + goes).encode()), markup=False)
+        out.print(printable(f"{letter.about or letter.kind}{goes}".encode()), markup=False)
 
 
 def _draw_done(out: Console, done: list[Redriven]) -> None:

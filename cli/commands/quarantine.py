@@ -20,7 +20,7 @@ from cli.screen import Screen
 from cli.text import count_text, counts_text, printable
 from cli.upload import Upload, upload
 from lakehouse.names import UNKNOWN
-from lakehouse.repair.judge_again import WHY, Judged
+from lakehouse.repair.judge_again import WHY, Judged, in_quarantine
 
 
 def register(app: typer.Typer) -> None:
@@ -31,16 +31,26 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="quarantine")
 
 
-def list_files(pipeline: Pipeline = None, limit: Limit = 50, json: Json = False) -> None:
-    """List refused files and files with refused rows.
+def list_files(
+    pipeline: Pipeline = None,
+    limit: Limit = 50,
+    history: Annotated[bool, typer.Option("--history", help="Also what was corrected or released since.")] = False,
+    json: Json = False,
+) -> None:
+    """List refused files and files with refused rows: those whose verdict is the last one on their place in bronze.
 
     Example: lake quarantine list
     """
     screen = Screen(json)
     lake = open_lake()
-    names = [*chosen(lake, pipeline), *([] if pipeline else [UNKNOWN])]
-    every = (file for name in names for file in lake.ledger.files(name))
-    found = newest((file for file in every if file.verdict == "refused" or file.rows_quarantined), limit)
+    if history:
+        names = [*chosen(lake, pipeline), *([] if pipeline else [UNKNOWN])]
+        every = (file for name in names for file in lake.ledger.files(name) if in_quarantine(file))
+    else:
+        if pipeline:
+            lake.pipeline(pipeline)
+        every = (one.file for one in chosen_files(lake, [], pipeline) if one.standing != "released")
+    found = newest(every, limit)
     screen.show([asdict(file) for file in found], lambda out: draw_files(out, found))
     if found:
         screen.say(f"[dim]Rows of one of them:[/dim] lake quarantine show {found[0].file_id[:10]}")

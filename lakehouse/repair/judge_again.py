@@ -20,10 +20,11 @@ from lakehouse.names import UNKNOWN
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
-Standing = Literal["to_judge", "unchanged", "elsewhere", "no_contract"]
+Standing = Literal["to_judge", "unchanged", "released", "elsewhere", "no_contract"]
 WHY = {
     "to_judge": "its contract has changed since",
     "unchanged": "the contract has not changed since: nothing to release",
+    "released": "it fitted no contract and fits one by now: it was judged there",
     "elsewhere": "the contract puts its key into another dataset or batch now: the gate would count it twice",
     "no_contract": "its key fits no contract",
 }
@@ -112,7 +113,7 @@ def judge_of(slot: SlotState, file: FileRecord, pipelines: Mapping[str, Pipeline
     if not isinstance(place, Place):
         return Judged(slot, file, "no_contract")
     if slot.pipeline == UNKNOWN:
-        return Judged(slot, file, "unchanged" if is_judged(place, pipelines, ledger) else "to_judge", place)
+        return Judged(slot, file, "released" if is_judged(place, pipelines, ledger) else "to_judge", place)
     if place.slot_id != slot.slot_id:
         return Judged(slot, file, "elsewhere", place)
     contract_hash = pipelines[place.pipeline].dataset(place.dataset).contract_hash

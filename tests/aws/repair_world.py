@@ -136,8 +136,7 @@ class RepairWorld:
         found = {}
         for slot in self.world.ledger.batch("activity", batch).slots.values():
             key = names.silver_prefix("activity", slot.dataset) + names.silver_data_path(slot.file_id)
-            table = pq.read_table(pa.BufferReader(self.world.body(key)))
-            found[slot.key] = json.dumps(table.to_pylist(), default=str, sort_keys=True)
+            found[slot.key] = rows_text(pq.read_table(pa.BufferReader(self.world.body(key))))
         return found
 
     def gold(self, batch: str, run_id: str) -> list[str]:
@@ -157,6 +156,11 @@ class RepairWorld:
         prefix = location.removeprefix(f"s3://{self.world.bucket}/")
         tables = [pq.read_table(pa.BufferReader(self.world.body(key))) for key in self.world.keys(prefix)]
         return [row for table in tables for row in table.to_pylist()]
+
+
+def rows_text(table: pa.Table) -> str:
+    """The rows of a silver file, in their order, with all their columns."""
+    return json.dumps(table.to_pylist(), default=str, sort_keys=True)
 
 
 def stricter(found: dict[str, Pipeline], country: str) -> dict[str, Pipeline]:

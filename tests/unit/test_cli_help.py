@@ -9,7 +9,17 @@ from typer.testing import CliRunner
 from cli.main import app
 from lakehouse.contract.load import pipelines
 
-PARTS = (("quarantine", "list"), ("quarantine", "show"), ("notifications",), ("notifications", "show"))
+PARTS = (
+    ("quarantine", "list"),
+    ("quarantine", "show"),
+    ("quarantine", "release"),
+    ("notifications",),
+    ("notifications", "show"),
+    ("replay",),
+    ("backfill",),
+    ("dlq", "list"),
+    ("dlq", "redrive"),
+)
 COMMANDS = ("up", "down", "demo", "generate", "put", "status", "runs", "files", "query", "template")
 SHOWING = ("up", "down", "demo", "generate", "put", "status", "runs", "files", "query")
 
@@ -22,7 +32,7 @@ def _help(*command: str) -> str:
 
 def test_the_first_page_names_every_command() -> None:
     page = _help()
-    named = (*COMMANDS, "quarantine", "notifications")
+    named = (*COMMANDS, "quarantine", "notifications", "replay", "backfill", "dlq")
     assert [name for name in named if not re.search(rf"^\W*{name} ", page, re.MULTILINE)] == []
 
 
