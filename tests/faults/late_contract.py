@@ -11,6 +11,11 @@ PIECES = '  { name = "pieces", type = "int", comment = "How many" },\n]\n\n[gold
 WITH_NOTE = PIECES.replace("]\n\n", '  { name = "note", type = "string", required = false, comment = "Any" },\n]\n\n')
 AS_LONG = PIECES.replace('"int"', '"long"')
 
+KEY_AS_TEXT, KEY_AS_NUMBER = (
+    f'"item_id", type = "{kind}", comment = "Identity of the thing" }},\n  {{ name = "city"'
+    for kind in ("string", "long")
+)
+
 
 def notes(silver: Rows) -> dict[str, str | None]:
     """Note by identity of the row."""
@@ -59,6 +64,16 @@ def changes_a_type_and_back(lake: LateLake) -> None:
     lake.event(wrong)
     lake.run_all()
     assert lake.slot(wrong).revision == 2
+
+
+def changes_a_keys_type_and_back(lake: LateLake) -> None:
+    """The partitions that a run touches are found by keys of files that its batch held once: not by that one's."""
+    lake.bring(DAY, "a", [item(1, 1)])
+    lake.bring(NEXT, "a", [item(1, 10)])
+    lake.change_contract((KEY_AS_TEXT, KEY_AS_NUMBER))
+    lake.bring(DAY, "b", [{"item_id": 7, "city": "Aa", "pieces": 7}])
+    lake.change_contract((KEY_AS_NUMBER, KEY_AS_TEXT))
+    lake.bring(DAY, "b", [item(2, 2)])
 
 
 def reason_of_failure(lake: LateLake) -> str:

@@ -96,14 +96,14 @@ class LateLake:
         body = rows if isinstance(rows, bytes) else "".join(f"{json.dumps(row)}\n" for row in rows).encode()
         key = f"bronze/shelf/items/day={day}/{name}.ndjson"
         version = self.world.put(key, body)
-        self.event(key, version)
+        self.event(key, f"arrival {version}", version)
         if run:
             self.run_all()
         return key
 
-    def event(self, key: str, message_id: str = "again") -> None:
+    def event(self, key: str, message_id: str = "again", version_id: str = "any") -> None:
         """The gate hears of a key."""
-        faulty.function("gate")(faulty.message(self.world, key, message_id), None)
+        faulty.function("gate")(faulty.message(self.world, key, message_id, version_id), None)
 
     def run_all(self) -> None:
         """Do every run that was started and has not ended."""

@@ -141,7 +141,7 @@ class Bench:
     def _arrive(self, pipeline: str, dataset: str, batch: str, name: str, file: Content) -> None:
         key = f"bronze/{pipeline}/{dataset}/day={batch}/{name}"
         version = self.world.put(key, file.body)
-        function("gate")(message(self.world, key, version), None)
+        function("gate")(message(self.world, key, f"{key} {version}", version), None)
         self.uploaded[key, file.sha256] = file
         if file is not MARKER:
             self.in_force[pipeline][key] = Slot(batch, key, file.accepted)

@@ -12,6 +12,7 @@ from tests.faults.late_contract import (
     NEXT,
     PIECES,
     WITH_NOTE,
+    changes_a_keys_type_and_back,
     changes_a_type_and_back,
     gains_an_optional_column,
     notes,
@@ -70,17 +71,8 @@ def test_a_contract_that_changes_a_type_is_refused_before_anything_is_lost(lake:
 
 
 def test_a_key_that_had_another_type_for_a_while_leaves_nothing_behind(lake: LateLake) -> None:
-    as_text, as_number = (
-        f'"item_id", type = "{kind}", comment = "Identity of the thing" }},\n  {{ name = "city"'
-        for kind in ("string", "long")
-    )
     with lake.open():
-        lake.bring(DAY, "a", [item(1, 1)])
-        lake.bring(NEXT, "a", [item(1, 10)])
-        lake.change_contract((as_text, as_number))
-        lake.bring(DAY, "b", [{"item_id": 7, "city": "Aa", "pieces": 7}])
-        lake.change_contract((as_number, as_text))
-        lake.bring(DAY, "b", [item(2, 2)])
+        changes_a_keys_type_and_back(lake)
     must_be_as_clean(lake, {(DAY, "a"): [item(1, 1)], (DAY, "b"): [item(2, 2)], (NEXT, "a"): [item(1, 10)]})
 
 

@@ -13,7 +13,13 @@ from lakehouse.engines.spark_run import run_spark
 from localaws import EmbeddedAws
 from tests.faults import tally
 from tests.faults.late_clean import must_be_as_clean
-from tests.faults.late_contract import DAY, NEXT, changes_a_type_and_back, gains_an_optional_column
+from tests.faults.late_contract import (
+    DAY,
+    NEXT,
+    changes_a_keys_type_and_back,
+    changes_a_type_and_back,
+    gains_an_optional_column,
+)
 from tests.faults.late_lake import LateLake, item
 from tests.faults.world import Cloud
 
@@ -24,7 +30,8 @@ COLUMN = {
     (NEXT, "b"): [item(5, 5, note="last")],
 }
 TYPE = {(DAY, "a"): [item(1, 1), item(2, 2)], (DAY, "b"): [item(3, 3)], (DAY, "c"): [item(4, 4)]}
-STORIES = [(gains_an_optional_column, COLUMN), (changes_a_type_and_back, TYPE)]
+KEY = {(DAY, "a"): [item(1, 1)], (DAY, "b"): [item(2, 2)], (NEXT, "a"): [item(1, 10)]}
+STORIES = [(gains_an_optional_column, COLUMN), (changes_a_type_and_back, TYPE), (changes_a_keys_type_and_back, KEY)]
 
 
 @pytest.mark.parametrize(("story", "files"), STORIES if tally.FULL else STORIES[:1])
