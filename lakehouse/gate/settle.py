@@ -44,9 +44,7 @@ class Settler:
         entry = slot.in_force()
         if entry is not None:
             self.start(self.ledger.put_in_force(slot.pipeline, slot.batch, slot.slot_id, entry))
-        if must_tell(slot, teller, at) and (
-            slot.teller == teller or notices.take_over(self.ledger.table, slot, teller)
-        ):
+        if must_tell(slot, teller, at) and (slot.teller == teller or self._takes_over(slot, teller, at)):
             self.tell(slot)
 
     def start(self, state: BatchState) -> Run | None:
@@ -58,6 +56,9 @@ class Settler:
         """Tell people of a slot's last verdict, and remember that they were told."""
         notify.send(self.sns, self.settings.topic_arn, notify.about_file(slot, self._file(slot)))
         self.ledger.notified(slot)
+
+    def _takes_over(self, slot: SlotState, teller: str, at: str) -> bool:
+        return notices.take_on(self.ledger.table, slot, str(slot.revision), teller, datetime.fromisoformat(at))
 
     def _file(self, slot: SlotState) -> FileRecord:
         file = self.ledger.file(slot.pipeline, slot.batch, slot.file_id)

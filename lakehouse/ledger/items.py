@@ -89,6 +89,8 @@ class SlotState:
     """The last revision whose outcome people were told of, or needed no telling."""
     teller: str = ""
     """Who is to tell it: id of the SQS message whose handling recorded the verdict."""
+    takeover: Mapping[str, str] = field(default_factory=dict)
+    """Who does it in the place of the teller, which has not done it in time. See `notices`."""
     in_force_file_id: str | None = None
     in_force_version_id: str | None = None
     in_force_at: str | None = None

@@ -14,11 +14,15 @@ from lakehouse.ledger.codec import partition_key, sort_key
 from lakehouse.ledger.items import BatchState, RunRecord, SlotState
 from lakehouse.ledger.table import LedgerTable
 
-Told = TypeVar("Told", BatchState, RunRecord)
+Told = TypeVar("Told", BatchState, RunRecord, SlotState)
 LEASE = timedelta(minutes=15)
 """Longer than a Lambda can live: who took something on and has not done it by then will not do it any more."""
 
-_FIELDS = {BatchState: ("told_overdue", "at"), RunRecord: ("told_stuck", "status")}
+_FIELDS = {
+    BatchState: ("told_overdue", "at"),
+    RunRecord: ("told_stuck", "status"),
+    SlotState: ("takeover", "revision"),
+}
 """Where an item keeps its notice, and the field that must not have changed since it was read."""
 
 
@@ -66,19 +70,6 @@ def sent(table: LedgerTable, item: Told, message_id: str, at: datetime) -> None:
         condition="#notice.#id = :id",
         names={"#notice": field, "#id": "id"},
     )
-
-
-def take_over(table: LedgerTable, slot: SlotState, by: str) -> bool:
-    """Become the one who tells of a slot's last verdict, in the place of the one that the slot was read with."""
-    done, _ = table.update(
-        SlotState,
-        partition_key(slot),
-        sort_key(slot),
-        "SET teller = :by",
-        {":by": by, ":teller": slot.teller, ":revision": slot.revision},
-        condition="revision = :revision AND notified_revision < :revision AND teller IN (:teller, :by)",
-    )
-    return done
 
 
 def _text(at: datetime) -> str:

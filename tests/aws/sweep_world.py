@@ -2,15 +2,14 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
-from gate_world import PASS, World, events, orders, users
+from gate_world import LEDGER_TABLE, PASS, World, events, orders, users
 
 from lakehouse.contract.model import Deadlines
 from lakehouse.gate.settle import Settler
@@ -24,17 +23,75 @@ SERVICES = ("dynamodb", "stepfunctions", "sns")
 FILES = {"users": users, "events": events, "orders": orders}
 
 
+class KilledError(Exception):
+    """The process died here."""
+
+
+@dataclass
+class Mortal:
+    """Clients of a process that may die at one of its calls: before AWS sees it, or after its effect."""
+
+    clients: dict[str, Any]
+    at: int = -1
+    """Which call, counted from 0; -1: none."""
+    before: str = ""
+    """Or: before the first call of this operation."""
+    when: str = "before-call"
+    calls: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for client in self.clients.values():
+            client.meta.events.register("before-call.*.*", self._before)
+            client.meta.events.register("after-call.*.*", self._after)
+
+    def destine(self, at: int = -1, before: str = "", when: str = "before-call") -> "Mortal":
+        """Where to die from now on."""
+        self.at, self.before, self.when, self.calls = at, before, when, []
+        return self
+
+    def _before(self, model: Any, **_: Any) -> None:
+        self.calls.append(model.name)
+        if (self.when == "before-call" and len(self.calls) - 1 >= self.at >= 0) or model.name == self.before:
+            raise KilledError(model.name)
+
+    def _after(self, model: Any, **_: Any) -> None:
+        if self.when == "after-call" and len(self.calls) - 1 >= self.at >= 0:
+            raise KilledError(model.name)
+
+
 @dataclass
 class SweepWorld(World):
     """A lake of one pipeline, `activity`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.pipelines = {"activity": replace(self.pipelines["activity"], deadlines=Deadlines(60, 30))}
+        self.pipelines = {"activity": replace(self.pipelines["activity"], deadlines=Deadlines(60, 45))}
         keys = self.credentials("sweep")
         self.sweep_session = boto3.Session(
             keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=self.aws.region
         )
+
+        self.lambda_ = self.sweep_clients()
+        self.dying = Mortal(self.sweep_clients())
+        """A sweeper that may die."""
+        self.dying_gate = Mortal(self.new_clients())
+
+    def clear(self) -> None:
+        """As new: no ledger, no executions, no letters."""
+        from ministack.services import stepfunctions
+
+        self.messages("no key is called so")
+        self.letters.clear()
+        self.workflow(PASS)
+        self.dynamodb.delete_table(TableName=self.settings.ledger_table)
+        self.dynamodb.create_table(TableName=self.settings.ledger_table, **LEDGER_TABLE)
+        for arn in [one for one in stepfunctions._executions if one.startswith(self.execution(""))]:
+            stepfunctions._executions.pop(arn)
+
+    def kill_gate(self, key: str, body: str | bytes, before: str) -> None:
+        """A file's gate dies before a call, and its message is gone."""
+        with pytest.raises(KilledError):
+            self.gate(self.dying_gate.destine(before=before).clients).handle(self.put(key, body), f"m-{key}")
 
     def sweep_clients(self) -> dict[str, Any]:
         """Clients with the sweeper's rights."""
@@ -44,7 +101,7 @@ class SweepWorld(World):
 
     def sweep(self, minutes: float = 20, by: str = "s1", clients: dict[str, Any] | None = None) -> list[Swept]:
         """What one sweep does, so many minutes from now."""
-        found = clients or self.sweep_clients()
+        found = clients or self.lambda_
         ledger = Ledger(found["dynamodb"], self.settings.ledger_table)
         settler = Settler(ledger, found["stepfunctions"], found["sns"], self.settings, self.pipelines)
         return Sweeper(settler, by, datetime.now(UTC) + timedelta(minutes=minutes)).sweep_all()
@@ -75,15 +132,10 @@ class SweepWorld(World):
                 return str(status)
             time.sleep(0.05)
 
-    @contextmanager
-    def workflow(self, definition: dict[str, Any]) -> Iterator[None]:
-        """Executions started meanwhile do this."""
+    def workflow(self, definition: dict[str, Any]) -> None:
+        """Executions started from now on do this. An execution that has just been started may do it, too."""
         arn = self.state_machine_arn
         self.stepfunctions.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
-        try:
-            yield
-        finally:
-            self.stepfunctions.update_state_machine(stateMachineArn=arn, definition=json.dumps(PASS))
 
     def told(self, kind: str, at_least: int = 0) -> list[dict[str, Any]]:
         """The messages of a kind; waits until there are so many."""
