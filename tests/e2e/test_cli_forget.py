@@ -50,7 +50,6 @@ def test_nothing_on_this_disk_speaks_of_who_was_forgotten(lake_command: LakeComm
     assert (asked.code, "--yes" in asked.err, asked.out) == (1, True, "")
     dry = lake_command.ok("forget", "carts", "--key", WHO, "--dry-run")
     assert (dry["records"], dry["dry_run"]) == ({"carts": 4}, True)
-    assert lake_command.ok("forget", "carts", "--key", WHO, "--dry-run")["found"] == dry["found"]
     done = lake_command.ok("forget", "carts", "--key", WHO, "--yes")
     assert (done["left"], {place["hits"] for place in done["proof"]}) == ([], {0})
     assert len(lake_command.ok("query", "select * from promotions")["rows"]) == 29
