@@ -37,10 +37,14 @@ from lakehouse.silver.commit import commit_run
 from lakehouse.silver.compact import compact_dataset
 from lakehouse.silver.table import SilverStore
 from tests.aws.gate_world import PASS, World, events, orders, users
-from tests.aws.gold_tables import PARQUET
 from tests.sql.test_partitioned import sale
 
 FOLDER = Path(__file__).parents[1] / "publish" / "pipelines" / "shop"
+PARQUET = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+}
 FIRST, SECOND, THIRD = "2026-01-01", "2026-01-02", "2026-01-03"
 
 
