@@ -8,10 +8,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LAKE := $(VENV)/bin/lake
 ROWS ?= 1000000
+SEED ?=
 BREAKING := tests/e2e/test_nothing_fails_silently.py
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes --no-build-isolation --no-warn-script-location
 
-.PHONY: help setup setup-dev demo demo-all up down test check lint types format template docs bench lock clean
+.PHONY: help setup setup-dev demo demo-all up down test faults check lint types format template docs bench lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,12 @@ down: setup  ## Stop the lake; its data stays in .lake/
 test: setup-dev  ## Run all tests
 	@$(PY) -m pytest -n 2 --dist loadfile --ignore=$(BREAKING)
 	@$(PY) -m pytest $(BREAKING)  # alone: it breaks a lake's parts one by one and waits for each to be noticed
+
+faults: setup-dev  ## Faults, kills and races against the whole lake, with a report (about 35 minutes; SEED=n: one seed's schedules)
+	@tally=$$(mktemp -d); export LAKE_FAULTS=full LAKE_FAULTS_TALLY="$$tally"; \
+	if [ -n "$(SEED)" ]; then LAKE_FAULTS_SEED="$(SEED)" exec $(PY) -m pytest tests/faults/test_schedules_1.py; fi; \
+	ended=0; $(PY) -m pytest tests/faults -n 2 --dist loadfile || ended=$$?; \
+	$(PY) -m tests.faults.report || ended=1; rm -r "$$tally"; exit $$ended
 
 check: setup-dev  ## Lint, types, template: everything that needs no running lake
 	@$(PY) -m ruff check .

@@ -40,7 +40,7 @@ MARKER = Content(b"", ())
 
 
 def content(kind: str, number: int) -> Content:
-    """One of a small number of files: the same arguments give the same bytes. Keys are few, so that slots share them."""
+    """One of a few files: the same arguments give the same bytes. Keys are few, so that slots share them."""
     rows: list[Row] = [
         (f"s{(number * 3 + step) % 7}", CITIES[(number + step) % 3], Decimal(100 + number * 7 + step) / 100)
         for step in range(1 + number % 3 + (kind == "bad_rows"))

@@ -27,6 +27,7 @@ class Message:
 
     id: str
     key: str
+    version_id: str
     done: bool = False
 
 
@@ -109,6 +110,8 @@ class Driver:
         self.by_content: dict[tuple[str, str], Content] = {}
         self.reader = Reader(world, self.by_content)
         self.depth = 0
+        self.spark = False
+        """Gold is made by the Glue job instead of the Lambda."""
         world.cloud.network.heard = self._hear
 
     # Producers
@@ -121,13 +124,13 @@ class Driver:
         else:
             self.uploads[key].append(Upload(version_id, content))
             self.by_content[key, content.sha256] = content
-        self.inbox += [Message(f"m{len(self.inbox) + number}", key) for number in range(events)]
+        self.inbox += [Message(f"m{len(self.inbox) + number}", key, version_id) for number in range(events)]
 
     # Deliveries. Each answers whether it ended well.
 
     def deliver(self, message_: Message, attempt: Attempt | None = None) -> bool:
         """SQS gives a message to the gate. Whatever goes wrong, it will come again."""
-        done = self._try("gate", message(self.world, message_.key, message_.id), attempt)
+        done = self._try("gate", message(self.world, message_.key, message_.id, message_.version_id), attempt)
         message_.done = message_.done or done
         return done
 
@@ -138,7 +141,8 @@ class Driver:
         if state == "failed":
             given = {**given, "error": {"Error": "States.TaskFailed", "Cause": execution.error}}
         answer: list[Event] = []
-        done = self._try(state, given, attempt, answer)
+        handler = "gold_on_spark" if state == "gold" and self.spark else state
+        done = self._try(handler, given, attempt, answer)
         if execution.state != state:  # tried twice at once, and the other try was heard of first
             execution.repeated = True
             return done
@@ -168,6 +172,10 @@ class Driver:
         done = self._try("derive", published.event, attempt)
         published.done = published.done or done
         return done
+
+    def invoke(self, handler: str, event: Event, attempt: Attempt | None = None) -> bool:
+        """Something else calls a function: a schedule, a person."""
+        return self._try(handler, event, attempt)
 
     def settle_everything(self) -> None:
         """The faults have stopped: all that is delivered at least once is delivered, until nothing is under way."""
@@ -202,9 +210,7 @@ class Driver:
             arn = f"{self.world.settings.state_machine_arn_prefix}{pipeline}"
             start_if_complete(self.world.pipelines[pipeline], state, ledger, clients["stepfunctions"], arn)
 
-    def _try(
-        self, handler: str, event: Event, attempt: Attempt | None, answer: list[Event] | None = None
-    ) -> bool:
+    def _try(self, handler: str, event: Event, attempt: Attempt | None, answer: list[Event] | None = None) -> bool:
         attempt = attempt or Attempt()
         self.attempts.append((handler, attempt))
         container, self.depth = self.depth, self.depth + 1

@@ -49,7 +49,7 @@ def check(driver: Driver) -> None:
 
 
 def _check_slot(driver: Driver, key: str) -> tuple[str, Content] | None:
-    """The verdict on the newest version of an object stands, and what is in force is as it came; file id and content."""
+    """The verdict on the newest version of an object stands; file id and content of what is in force."""
     where, uploads = place(key), driver.uploads[key]
     found = [slot for slot in driver.world.ledger.slots(where.pipeline) if slot.key == key]
     must(len(found) == 1, "an object has no slot of its own", key, found)
@@ -168,14 +168,25 @@ def _check_runs(driver: Driver, complete: set[tuple[str, str]]) -> None:
     must(ran == complete, "complete batches and those that have run differ", ran, complete)
     for pipeline, batch in complete:
         state = driver.world.ledger.batch(pipeline, batch)
-        newest = [one for one in executions if (*one.place, one.given["generation"]) == (pipeline, batch, state.generation)]
+        newest = [
+            one for one in executions if (*one.place, one.given["generation"]) == (pipeline, batch, state.generation)
+        ]
         must(len(newest) == 1, "what a batch holds was never run", state)
         must(newest[0].state == "published", "the newest run of a batch did not publish", newest[0].name)
         must(state.run_id == newest[0].name, "the batch does not know its run", state)
     for one in executions:
         run = driver.world.ledger.run(*one.place, one.name)
-        ends = {"published": {"published", "superseded"}, "overtaken": {"superseded"}, "failed_for_good": {"failed", "published", "superseded"}}
-        must(run is not None and (one.unrecorded or run.status in ends[one.state]), "the ledger has another end of a run", one.name, run)
+        ends = {
+            "published": {"published", "superseded"},
+            "overtaken": {"superseded"},
+            "failed_for_good": {"failed", "published", "superseded"},
+        }
+        must(
+            run is not None and (one.unrecorded or run.status in ends[one.state]),
+            "the ledger has another end of a run",
+            one.name,
+            run,
+        )
 
 
 def _check_file_messages(driver: Driver) -> None:
@@ -205,7 +216,9 @@ def _check_run_messages(driver: Driver) -> None:
         if one.state == "overtaken":
             must(not outcomes, "people were told of a run that ended before it began", one.name, ends)
         derived = {(told.id, *told.details["gold"]) for told in _of(driver, one, "gold_derived")}
-        events = {told.event["detail"]["table"] for told in driver.published if told.event["detail"]["run_id"] == one.name}
+        events = {
+            told.event["detail"]["table"] for told in driver.published if told.event["detail"]["run_id"] == one.name
+        }
         tables = Counter(table for _, table in derived)
         must(len(tables) == len(events), "a table that follows was not told of", one.name, derived, events)
 

@@ -56,6 +56,8 @@ class Attempt:
 
     plan: Mapping[int, str] = field(default_factory=dict)
     """Kind of fault by number of the request, from 0."""
+    at: Mapping[str, str] = field(default_factory=dict)
+    """Kind of fault by operation: its first request meets it."""
     lasting: bool = False
     """The fault that is no crash strikes every request from its number on: the SDK's repeats do not help."""
     calls: list[Call] = field(default_factory=list)
@@ -76,7 +78,7 @@ class Attempt:
         """What happens to the attempt's next request."""
         if self.dead:
             return HANG_UP
-        kind = self._kind(len(self.calls))
+        kind = self._kind(len(self.calls), request.operation)
         self.calls.append(Call(request.service, request.operation, site_of(request, self.thread), kind))
         if kind in CRASHES:
             self.dead = True
@@ -91,7 +93,9 @@ class Attempt:
                 return service_error(request)
         return PASS
 
-    def _kind(self, number: int) -> str | None:
+    def _kind(self, number: int, operation: str) -> str | None:
+        if operation in self.at and all(call.operation != operation for call in self.calls):
+            return self.at[operation]
         if self.lasting:
             return next((kind for start, kind in self.plan.items() if number >= start), None)
         return self.plan.get(number)
@@ -134,6 +138,7 @@ class Network:
                 del self.attempts[access_key_id]
             else:
                 self.attempts[access_key_id] = before
+
     def before_send(self, request: Any, **_: Any) -> None:
         """botocore's hook: the request tells which function of the product made it; other things may happen first."""
         found = innermost(sys._getframe())

@@ -1,5 +1,6 @@
 """Blocks of schedules, each drawn from a printed seed."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,9 @@ SAMPLE = 6
 
 
 def seeds(file: int) -> list[int]:
-    """The seeds of a file's blocks: no two files have one in common."""
+    """The seeds of a file's blocks: no two files have one in common. `LAKE_FAULTS_SEED` asks for a single one."""
+    if "LAKE_FAULTS_SEED" in os.environ:
+        return [int(os.environ["LAKE_FAULTS_SEED"])]
     return [file + FILES * block for block in range(BLOCKS)]
 
 
@@ -42,7 +45,7 @@ def draw(number: int, examples: int, play: Callable[[Schedule], None]) -> None:
 
 def hold(cloud: Cloud, folder: Callable[[], Path], number: int) -> None:
     """The invariants hold under the schedules of a seed."""
-    print(f"seed {number}: LAKE_FAULTS=full make faults-seed SEED={number} plays these schedules again")
+    print(f"seed {number}: make faults SEED={number} plays these schedules again")
 
     def play(schedule: Schedule) -> None:
         print(told(schedule))

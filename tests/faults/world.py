@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -117,8 +117,8 @@ def quick_retries() -> Iterator[None]:
         return SilverStore(store.root, {**store.options, **QUICK_DELTA})
 
     with (
-        mock.patch.object(standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0),
-        mock.patch.object(quota.RetryQuota, "acquire", lambda *_: True),
+        mock.patch.object(standard.ExponentialBackoff, "delay_amount", return_value=0.0),
+        mock.patch.object(quota.RetryQuota, "acquire", return_value=True),
         mock.patch.object(SilverStore, "on_s3", classmethod(quick)),
     ):
         yield
@@ -145,6 +145,8 @@ class World:
             event_source=self.prefix,
         )
         self.ledger = Ledger(self.dynamodb, self.settings.ledger_table)
+        self.jobs: dict[str, Callable[[Event, Any], Any]] = {}
+        """What runs as a Glue job, not as a Lambda, by name."""
         self._make()
 
     @property
@@ -174,7 +176,8 @@ class World:
         attempt = attempt or Attempt()
         with self.inside(container, attempt):
             try:
-                answer = function(handler)(json.loads(json.dumps(event)), _Context())
+                call = self.jobs.get(handler) or function(handler)
+                answer = call(json.loads(json.dumps(event)), _Context())
             except (Exception, BaseExceptionGroup) as failure:
                 if attempt.dead:
                     raise Crashed(handler) from failure
@@ -264,9 +267,19 @@ class _Context:
 @cache
 def module(handler: str) -> ModuleType:
     """`lambda/<handler>.py` under a name that nothing else has."""
-    spec = importlib.util.spec_from_file_location(f"lambda_{handler}", ROOT / "lambda" / f"{handler}.py")
+    return _loaded("lambda", handler)
+
+
+@cache
+def glue_script(name: str) -> ModuleType:
+    """`glue/<name>.py` likewise."""
+    return _loaded("glue", name)
+
+
+def _loaded(folder: str, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", ROOT / folder / f"{name}.py")
     if spec is None or spec.loader is None:
-        raise LakeError(f"There is no lambda/{handler}.py")
+        raise LakeError(f"There is no {folder}/{name}.py")
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found
@@ -289,8 +302,8 @@ def _role(aws: EmbeddedAws) -> str:
     return str(iam.create_role(RoleName="fault-states", AssumeRolePolicyDocument=policy)["Role"]["Arn"])
 
 
-def message(world: World, key: str, message_id: str) -> Event:
+def message(world: World, key: str, message_id: str, version_id: str) -> Event:
     """SQS's event to the gate: EventBridge says that an object was created."""
-    detail = {"bucket": {"name": world.bucket}, "object": {"key": key}}
+    detail = {"bucket": {"name": world.bucket}, "object": {"key": key, "version-id": version_id}}
     body = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
     return {"Records": [{"messageId": message_id, "body": json.dumps(body)}]}

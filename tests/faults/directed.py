@@ -1,0 +1,326 @@
+"""One fault at one boundary of one function, then its repeat, then all that follows: for every boundary and kind.
+
+A scenario says how the lake comes to be as the function finds it, and what is done. To cover a new function, add one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from unittest import mock
+
+from lakehouse.gate import objects
+from tests.faults import tally
+from tests.faults.contents import MARKER, content
+from tests.faults.driver import Driver
+from tests.faults.invariants import check
+from tests.faults.network import CRASHES, KINDS, Attempt, Call
+from tests.faults.reader import Violation, must
+from tests.faults.world import ROOT, Cloud, Event, World
+
+Act = Callable[[Attempt], bool]
+"""Does it in an attempt; False: it failed and has to be repeated."""
+REPEATS = 4
+ONE, TWO = "2026-01-01", "2026-01-02"
+SOLD = f"bronze/kiosk/sold/day={ONE}/a.ndjson"
+STALL = [f"bronze/stall/{path.format(f'day={ONE}')}" for path in ("sales/{}/a.ndjson", "returns/{}/a.ndjson")]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A function in a lake."""
+
+    name: str
+    prepare: Callable[[Driver], Act]
+    verify: Callable[[Driver], None]
+
+
+def gate_new(driver: Driver) -> Act:
+    driver.upload(SOLD, content("bad_rows", 1))
+    return lambda attempt: driver.deliver(driver.inbox[0], attempt)
+
+
+def gate_refused(driver: Driver) -> Act:
+    _to_gold(driver, SOLD, "clean")
+    driver.upload(SOLD, content("refused", 2))
+    return lambda attempt: driver.deliver(driver.inbox[-1], attempt)
+
+
+def gate_corrected(driver: Driver) -> Act:
+    _to_gold(driver, SOLD, "clean")
+    driver.upload(SOLD, content("doubled", 2))
+    return lambda attempt: driver.deliver(driver.inbox[-1], attempt)
+
+
+def gate_same_again(driver: Driver) -> Act:
+    _to_gold(driver, SOLD, "bad_rows")
+    driver.upload(SOLD, content("bad_rows", 1))
+    return lambda attempt: driver.deliver(driver.inbox[-1], attempt)
+
+
+def gate_half_done(driver: Driver) -> Act:
+    """A gate died once it had stored what it made of a file, and one before it was about to tell."""
+    driver.upload(SOLD, content("refused", 1))
+    driver.deliver(driver.inbox[0], Attempt(at={"Publish": "crash_before"}))
+    driver.upload(SOLD, content("bad_rows", 1))
+    driver.deliver(driver.inbox[1], Attempt(at={"TransactWriteItems": "crash_before"}))
+    return lambda attempt: driver.deliver(driver.inbox[1], attempt)
+
+
+def gate_marker(driver: Driver) -> Act:
+    for key in STALL:
+        driver.upload(key, content("clean", 1))
+        driver.deliver(driver.inbox[-1])
+    driver.upload(f"bronze/stall/returns/day={ONE}/_SUCCESS", MARKER)
+    return lambda attempt: driver.deliver(driver.inbox[-1], attempt)
+
+
+def gate_marker_first(driver: Driver) -> Act:
+    driver.upload(f"bronze/stall/returns/day={ONE}/_SUCCESS", MARKER)
+    return lambda attempt: driver.deliver(driver.inbox[-1], attempt)
+
+
+def gate_deleted(driver: Driver) -> Act:
+    """A delete marker lies on the object: what arrived counts all the same."""
+    driver.upload(SOLD, content("clean", 1))
+    driver.world.s3.delete_object(Bucket=driver.world.bucket, Key=SOLD)
+    return lambda attempt: driver.deliver(driver.inbox[-1], attempt)
+
+
+def gate_large(driver: Driver) -> Act:
+    """The way of large silver files. (That parts are put together is for tests/aws/test_gate_objects.py.)"""
+    driver.upload(SOLD, content("clean", 1))
+
+    def act(attempt: Attempt) -> bool:
+        with mock.patch.object(objects, "PARTS_FROM_BYTES", 0):
+            return driver.deliver(driver.inbox[-1], attempt)
+
+    return act
+
+
+def commit_first(driver: Driver) -> Act:
+    return _at_state(driver, "commit", SOLD)
+
+
+def commit_again(driver: Driver) -> Act:
+    _to_gold(driver, SOLD, "clean")
+    return _at_state(driver, "commit", SOLD)
+
+
+def commit_overtaken(driver: Driver) -> Act:
+    first = _at_state(driver, "commit", SOLD)
+    driver.upload(SOLD, content("clean", 0))
+    driver.deliver(driver.inbox[-1])
+    return first
+
+
+def gold_first(driver: Driver) -> Act:
+    return _at_state(driver, "gold", SOLD)
+
+
+def gold_again(driver: Driver) -> Act:
+    """The batch held other files before."""
+    _to_gold(driver, SOLD, "clean")
+    return _at_state(driver, "gold", SOLD)
+
+
+def gold_with_csv(driver: Driver) -> Act:
+    return _at_state(driver, "gold", *STALL)
+
+
+def publish_first(driver: Driver) -> Act:
+    return _at_state(driver, "publish", SOLD)
+
+
+def publish_again(driver: Driver) -> Act:
+    _to_gold(driver, SOLD, "clean")
+    return _at_state(driver, "publish", SOLD)
+
+
+def publish_emptied(driver: Driver) -> Act:
+    """Each row of the first day comes again on the second: the first day's partition goes."""
+    _to_gold(driver, SOLD, "bad_rows")
+    return _at_state(driver, "publish", SOLD.replace(ONE, TWO))
+
+
+def publish_whole(driver: Driver) -> Act:
+    return _at_state(driver, "publish", *STALL)
+
+
+def derive_parted(driver: Driver) -> Act:
+    step_until(driver, "published", SOLD)
+    return lambda attempt: driver.derive(driver.published[-1], attempt)
+
+
+def derive_whole(driver: Driver) -> Act:
+    step_until(driver, "published", *STALL)
+    return lambda attempt: driver.derive(driver.published[-1], attempt)
+
+
+def failed(driver: Driver) -> Act:
+    return _at_state(driver, "failed", SOLD)
+
+
+def compact(driver: Driver) -> Act:
+    _to_gold(driver, SOLD, "clean")
+    _to_gold(driver, SOLD.replace("a.nd", "b.nd"), "clean")
+    return _invoked(driver, "compact", {"time": "2026-02-01T03:00:00Z"})
+
+
+def swept(driver: Driver) -> Act:
+    """A gate died before it started what is complete, and its message is lost."""
+    driver.upload(SOLD, content("bad_rows", 1))
+    driver.deliver(driver.inbox[0], Attempt(at={"StartExecution": "crash_before"}))
+    driver.inbox[0].done = True
+    return _invoked(driver, "sweep", {"time": (datetime.now(UTC) + timedelta(minutes=30)).isoformat()})
+
+
+def generated(driver: Driver) -> Act:
+    """A generator of the project's own."""
+
+    def act(attempt: Attempt) -> bool:
+        where = {"LAKE_PIPELINES_DIR": str(ROOT / "pipelines"), "LAKE_PIPELINE": "activity"}
+        with mock.patch.dict("os.environ", where):
+            return driver.invoke("generate", {"rows": 5, "seed": 1, "time": "2026-01-01T00:00:00Z"}, attempt)
+
+    return act
+
+
+def _invoked(driver: Driver, handler: str, event: Event) -> Act:
+    return lambda attempt: driver.invoke(handler, event, attempt)
+
+
+def _arrive(driver: Driver, keys: tuple[str, ...], kind: str) -> None:
+    for number, key in enumerate(keys):
+        driver.upload(key, content(kind, number + 1))
+        driver.deliver(driver.inbox[-1])
+    if len(keys) > 1:
+        driver.upload(f"bronze/stall/returns/day={ONE}/_SUCCESS", MARKER)
+        driver.deliver(driver.inbox[-1])
+
+
+def _to_gold(driver: Driver, key: str, kind: str) -> None:
+    _arrive(driver, (key,), kind)
+    driver.settle_everything()
+
+
+def step_until(driver: Driver, state: str, *keys: str) -> None:
+    _arrive(driver, keys, "bad_rows")
+    execution = list(driver.executions.values())[-1]
+    if state == "failed":
+        execution.state, execution.error = "failed", "made up"
+    while execution.state != state:
+        driver.step(execution)
+
+
+def _at_state(driver: Driver, state: str, *keys: str) -> Act:
+    step_until(driver, state, *keys)
+    execution = list(driver.executions.values())[-1]
+    return lambda attempt: driver.step(execution, attempt)
+
+
+def all_is_well(driver: Driver) -> None:
+    """What is under way comes to its end, and the four invariants hold."""
+    driver.settle_everything()
+    while driver.ask_again():
+        driver.settle_everything()
+    check(driver)
+
+
+def rows_are_in_one_file(driver: Driver) -> None:
+    """After a compaction: the same rows, in one file."""
+    log = driver.reader.logs["kiosk", "sold"]
+    held = log.at(log.newest())
+    must(list(held) == [(ONE, "*")], "not compacted", held)
+    rows = driver.reader.silver_rows("kiosk", "sold", held[ONE, "*"][0])
+    brought = [row for uploads in driver.uploads.values() for row in uploads[-1].content.accepted]
+    must(sorted(rows.elements()) == sorted(brought), "compaction changed rows", rows, brought)
+
+
+def files_are_there(driver: Driver) -> None:
+    """A generator's files, whose bytes its arguments decide."""
+    found = driver.world.objects("bronze/activity/")
+    must(len(found) == 3, "generated files are missing", found)
+
+
+SCENARIOS = (
+    *(
+        Scenario(prepare.__name__, prepare, all_is_well)
+        for prepare in (gate_new, gate_refused, gate_corrected, gate_same_again, gate_half_done, gate_marker)
+    ),
+    *(
+        Scenario(prepare.__name__, prepare, all_is_well)
+        for prepare in (gate_marker_first, gate_deleted, gate_large, commit_first, commit_again, commit_overtaken)
+    ),
+    *(
+        Scenario(prepare.__name__, prepare, all_is_well)
+        for prepare in (gold_first, gold_again, gold_with_csv, publish_first, publish_again, publish_emptied)
+    ),
+    *(
+        Scenario(prepare.__name__, prepare, all_is_well)
+        for prepare in (publish_whole, derive_parted, derive_whole, failed, swept)
+    ),
+    Scenario("compact", compact, rows_are_in_one_file),
+    Scenario("generated", generated, files_are_there),
+)
+
+
+def trace(cloud: Cloud, folder: Path, scenario: Scenario) -> list[Call]:
+    """The requests of a scenario without a fault."""
+    return _play(cloud, folder, scenario, Attempt()).calls
+
+
+def strike(cloud: Cloud, folder: Path, scenario: Scenario, number: int, kind: str) -> None:
+    """Let a fault strike a request, repeat what failed, and see that all is well.
+
+    Raises:
+        Violation: it is not.
+    """
+    attempt = _play(cloud, folder, scenario, Attempt({number: kind}))
+    tally.add("directed")
+    tally.add("faults", len(attempt.faults))
+    tally.add("crashes", len([call for call in attempt.faults if call.fault in CRASHES]))
+    for call in attempt.faults:
+        tally.note(f"boundary:{kind}", call.boundary)
+
+
+def _play(cloud: Cloud, folder: Path, scenario: Scenario, attempt: Attempt) -> Attempt:
+    driver = Driver(World(cloud, folder))
+    try:
+        with driver.world.open():
+            act = scenario.prepare(driver)
+            done = act(attempt)
+            for _ in range(REPEATS):
+                done = done or act(Attempt())
+            must(done, "its repeats fail too", scenario.name)
+            scenario.verify(driver)
+    except Violation:
+        tally.add("violations")
+        raise
+    finally:
+        driver.world.remove()
+    return attempt
+
+
+def strikes(calls: list[Call], known: set[str]) -> Iterator[tuple[int, str]]:
+    """What is to strike a scenario: each kind of fault at each boundary that no scenario before it had (`known`, which
+    grows), and at the others a crash after the effect: what comes before and what follows differs by scenario."""
+    seen: set[str] = set()
+    for number, call in enumerate(calls):
+        if call.boundary not in seen:
+            seen.add(call.boundary)
+            yield from ((number, kind) for kind in (("crash_after",) if call.boundary in known else KINDS))
+    known |= seen
+
+
+def strike_all(cloud: Cloud, folder: Callable[[], Path], scenarios: Sequence[Scenario], every: int) -> int:
+    """Strike scenarios one after the other; of all faults each `every`-th. How many there were."""
+    known: set[str] = set()
+    struck = 0
+    for scenario in scenarios:
+        for number, kind in list(strikes(trace(cloud, folder(), scenario), known)):
+            if struck % every == 0:
+                print(f"{scenario.name}: {kind} at request {number}")
+                strike(cloud, folder(), scenario, number, kind)
+            struck += 1
+    return struck

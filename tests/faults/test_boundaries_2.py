@@ -1,0 +1,15 @@
+"""One fault at each boundary of engine, publishing, what follows, and what runs by the clock."""
+
+import pytest
+
+from tests.faults.directed import SCENARIOS, strike_all
+from tests.faults.tally import FULL
+from tests.faults.world import Cloud
+
+SECOND = [scenario for scenario in SCENARIOS if not scenario.name.startswith(("gate", "commit"))]
+
+
+def test_a_fault_at_each_boundary_of_engine_publishing_and_clock_does_no_harm(
+    cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert strike_all(cloud, lambda: tmp_path_factory.mktemp("lake"), SECOND, every=1 if FULL else 50) > 200
