@@ -5,6 +5,7 @@ started execution ends at once, and what is said and told is kept in a queue eac
 """
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ from tests.faults.kill_process import Killer, Moment, Victim
 from tests.lake import Lake
 
 PASS = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+_PATIENCE_SECONDS = 20
 Event = dict[str, Any]
 
 
@@ -52,6 +54,14 @@ class Queue:
                 self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
                 found.append((message["Body"], json.loads(message["Body"])))
         return [one for one in found if wanted(one[1])]
+
+    def wait(self, wanted: Callable[[Any], bool]) -> tuple[str, Any]:
+        """The last wanted message, which is on its way: EventBridge delivers a little later. Takes all away."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not (found := self.take(wanted)):
+            assert time.monotonic() < deadline, f"no such message in {self.url} after {_PATIENCE_SECONDS} s"
+            time.sleep(0.02)
+        return found[-1]
 
 
 class KillLake:
@@ -86,10 +96,8 @@ class KillLake:
     def put(self, key: str, body: str) -> Event:
         """A file arrives; the event of the gate's queue, as Lambda gives it to the gate."""
         self.s3.put_object(Bucket=self.lake.bucket, Key=key, Body=body.encode())
-        for text, said in self.arrivals.take():
-            if said["detail"]["object"]["key"] == key:
-                return {"Records": [{"messageId": said["id"], "body": text, "eventSource": "aws:sqs"}]}
-        raise AssertionError(f"S3 said nothing of {key}")
+        text, said = self.arrivals.wait(lambda one: one["detail"]["object"]["key"] == key)
+        return {"Records": [{"messageId": said["id"], "body": text, "eventSource": "aws:sqs"}]}
 
     def invoke(
         self, function: str, event: Event, kill: Kill | None = None, between: Callable[[], None] = lambda: None

@@ -77,16 +77,16 @@ class Carts:
             self.audience.allowed.also(place, self._number, rows)
         plan = play.run("", asked)
         self.audience.allowed.only(self.products, self._number)
-        for event in self._published(plan):
-            play.step("derive", "derive", event)
+        play.step("derive", "derive", self._published(plan))
         self.audience.allowed.only(self.offers, self._number)
         self.audience.look()
         return play, end_state(self.lake, base, [self.key], plan, self._number)
 
-    def _published(self, plan: Event) -> Iterator[Event]:
+    def _published(self, plan: Event) -> Event:
         """The event after which `promotions` is made, once: a repeated one is for the tests of repeats."""
-        found = [said for _, said in self.lake.said.take() if said["detail"]["run_id"] == plan["run_id"]]
-        yield [said for said in found if said["detail"]["table"] == self.products.table][-1]
+        about = {"run_id": plan["run_id"], "table": self.products.table}
+        _, event = self.lake.said.wait(lambda said: about.items() <= said["detail"].items())
+        return dict(event)
 
     def body(self, number: int) -> str:
         """18 good lines and a bad one, of which every gold row shows the play's number."""

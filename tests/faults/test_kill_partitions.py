@@ -28,6 +28,7 @@ def clean(story: Transactions) -> tuple[Play, State]:
     return story.play({})
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("steps", [(step,) for step in Transactions.steps] if FULL else [Transactions.steps])
 def test_killed_at_a_write_and_called_again_it_ends_as_if_nothing_had_happened(
     story: Transactions, clean: tuple[Play, State], steps: tuple[str, ...]

@@ -28,6 +28,7 @@ def clean(story: Carts) -> tuple[Play, State]:
     return story.play({})
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("steps", [(step,) for step in Carts.steps] if FULL else [Carts.steps])
 def test_killed_at_a_write_and_called_again_it_ends_as_if_nothing_had_happened(
     story: Carts, clean: tuple[Play, State], steps: tuple[str, ...]
