@@ -60,9 +60,17 @@ def runs(pipeline: Pipeline = None, limit: Limit = 20, json: Json = False) -> No
 
 def _draw_runs(out: Console, found: list[RunRecord]) -> None:
     wide = out.width >= WIDE
-    times = (">commit", ">gold", ">publish") if wide else (">seconds",)
+    times = (">commit", ">gold", ">publish", "balanced") if wide else (">seconds",)
     rows = (
-        (short_moment(run.at), short_run(run.run_id), run.status, run.engine, *_times(run, wide), _rows(run))
+        (
+            short_moment(run.at),
+            short_run(run.run_id),
+            run.status,
+            run.engine,
+            *_times(run, wide),
+            _balanced(run),
+            _rows(run),
+        )
         for run in found
     )
     out.print(table(("!at (UTC)", "!run", "!status", "!engine", *times, ">rows"), rows))
@@ -80,6 +88,11 @@ def _times(run: RunRecord, wide: bool) -> list[str | None]:
     )
     found = [seconds_between(*step) for step in (steps if wide else ((run.started_at, run.published_at),))]
     return [None if seconds is None else seconds_text(seconds) for seconds in found]
+
+
+def _balanced(run: RunRecord) -> str | None:
+    """How many rows came in, of which all are in silver, in quarantine or duplicates; nothing where not drawn up."""
+    return f"{sum(one.rows_in for one in run.balance.values()):,} in" if run.balance else None
 
 
 def _rows(run: RunRecord) -> int | None:

@@ -252,3 +252,31 @@ def test_silver_tables_of_two_pipelines_have_different_names(tmp_path: Path) -> 
     _write(tmp_path, text.replace("{0}", "a").replace("datasets.more", "datasets.b_c"), "a")
     with pytest.raises(ContractError, match=r"the silver table 'a_b_c', which datasets.b_c of pipelines/a/pipeline"):
         pipelines(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("total", "message"),
+    [
+        ('n = { gold = "count(*)" }', r"gold\.first\.totals\.n\.silver: is missing, expected a text"),
+        (
+            'n = { gold = "id", silver = "select 1" }',
+            r"gold\.first\.totals\.n\.gold: found 'id', expected an aggregate",
+        ),
+        ('n = { gold = "select count(*)", silver = "select 1" }', r"expected an aggregate over the result"),
+        (
+            'n = { gold = "count(*)", silver = "count(*)" }',
+            r"totals\.n\.silver: found 'count\(\*\)', expected a SELECT",
+        ),
+        ('n = { gold = "count(*)", silver = "select 1; select 2" }', r"without ';' and comments"),
+        ('N = { gold = "count(*)", silver = "select 1" }', r"totals\.N: found name 'N'"),
+        ('n = { gold = "count(*)", silver = "select 1", more = 1 }', r"totals\.n\.more: is unknown"),
+    ],
+)
+def test_a_total_that_cannot_be_one_is_refused(total: str, message: str, tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    (folder / "seeds").mkdir(parents=True)
+    (folder / "seeds" / "products.csv").write_text("id,rank,label\na,1,b\n")
+    (folder / "generate.py").write_text("")
+    (folder / "pipeline.toml").write_text(f"{GOOD}\n[gold.first.totals]\n{total}\n")
+    with pytest.raises(ContractError, match=message):
+        load_pipeline(folder)
