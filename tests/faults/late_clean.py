@@ -19,8 +19,8 @@ def must_be_as_clean(lake: LateLake, files: Files) -> None:
 
 
 def clean(lake: LateLake, files: Files) -> LateLake:
-    """Another lake, under the first one's present contract, to which only these files came, one day after the other."""
-    other = LateLake(lake.world.cloud, lake.folder, lake.engine)
+    """Another lake, under the first one's present contract, to which only these files came; DuckDB makes its gold."""
+    other = LateLake(lake.world.cloud, lake.folder)
     text = (lake.contracts / "shelf" / "pipeline.toml").read_text()
     (other.contracts / "shelf" / "pipeline.toml").write_text(text)
     with other.open():
