@@ -311,13 +311,14 @@ OPERATOR_MAY = [
     read_ledger(),
     read_gold_table(),
     invoke("carts-generate"),
+    invoke("derive"),
     crawl("no-such-crawler"),
     read_partitions(),
     query(),
 ]
 
 OPERATOR_MAY_NOT = [
-    invoke("derive"),
+    invoke("publish"),
     invoke("load"),
     put_events("lakegate"),
     make_table("bronze"),
