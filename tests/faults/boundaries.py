@@ -26,6 +26,7 @@ DELTA = {
     "create_write_transaction",
     "add_columns",
     "vacuum",
+    "transaction_version",
     "load_as_version",
     "history",
     "optimize",
@@ -74,13 +75,11 @@ def boundaries() -> list[Boundary]:
     for folder in ("lakehouse", "lambda"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             name = str(file.relative_to(ROOT))
-            found |= {
-                Boundary(f"{name}:{function}", method) for function, method in _calls(ast.parse(file.read_text()))
-            }
+            found |= {Boundary(f"{name}:{function}", method) for function, method in calls(ast.parse(file.read_text()))}
     return sorted(found)
 
 
-def _calls(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def calls(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """(function, method) of each call; functions inside functions under the outermost name."""
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef):

@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from localaws.interception import Answer, Request
@@ -97,8 +98,9 @@ class Upload:
 class Driver:
     """One lake and all that is under way in it."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, order: int = 0) -> None:
         self.world = world
+        self.order = Random(order)
         self.uploads: defaultdict[str, list[Upload]] = defaultdict(list)
         self.markers: set[str] = set()
         self.inbox: list[Message] = []
@@ -178,13 +180,15 @@ class Driver:
         return self._try(handler, event, attempt)
 
     def settle_everything(self) -> None:
-        """The faults have stopped: all that is delivered at least once is delivered, until nothing is under way."""
+        """The faults have stopped: all that is delivered at least once is delivered, in any order, until nothing is
+        under way."""
         while True:
             work: list[Any] = [lambda one=one: self.deliver(one) for one in self.inbox if not one.done]
             work += [lambda one=one: self.step(one) for one in self.executions.values() if not one.ended]
             work += [lambda one=one: self.derive(one) for one in self.published if not one.done]
             if not work:
                 return
+            self.order.shuffle(work)
             for one in work:
                 one()
 

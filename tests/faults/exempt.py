@@ -13,6 +13,7 @@ _LOADS = "needs a warehouse: tests/aws/test_warehouse.py kills loads and repeats
 
 REASONS: dict[str, tuple[str, ...]] = {
     _READS: (
+        "lakehouse/audit/judged.py:_is_marked head_object",
         "lakehouse/audit/sources.py:bronze_objects list_object_versions",
         "lakehouse/audit/sources.py:download get_object",
         "lakehouse/audit/sources.py:objects_below list_objects_v2",

@@ -58,7 +58,7 @@ def claim_then_start() -> Patch:
         if run is None or state.run_id == run.run_id:
             return run
         ledger.batch_started(run.pipeline, run.batch, run.generation, run.run_id)
-        start._start(run, stepfunctions, arn)
+        start.start_execution(run, stepfunctions, arn)
         runs.started(ledger, run.pipeline, run.batch, run.run_id, run.generation, run.manifest_hash)
         return run
 
@@ -130,17 +130,18 @@ def publish_without_comparing() -> Patch:
 
 def judge_the_events_version() -> Patch:
     """The gate looks at the version that the event names, whether or not it is the newest."""
-    named: list[str] = []
+    named: dict[str, str] = {}
     handle_messages = module("gate").handle_messages
 
     def remember(event: Mapping[str, Any], handle: Any) -> Any:
-        named[:] = [json.loads(event["Records"][0]["body"])["detail"]["object"]["version-id"]]
+        found = json.loads(event["Records"][0]["body"])["detail"]["object"]
+        named[found["key"]] = found["version-id"]
         return handle_messages(event, handle)
 
     def version(s3: Any, bucket: str, key: str) -> ObjectVersion:
-        head = s3.head_object(Bucket=bucket, Key=key, VersionId=named[0])
+        head = s3.head_object(Bucket=bucket, Key=key, VersionId=named[key])
         at = head["LastModified"].isoformat(timespec="seconds")
-        return ObjectVersion(key, named[0], head["ETag"], head["ContentLength"], at)
+        return ObjectVersion(key, named[key], head["ETag"], head["ContentLength"], at)
 
     return _all(
         mock.patch.object(module("gate"), "handle_messages", remember),

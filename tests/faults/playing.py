@@ -15,7 +15,7 @@ BLOCK = 25
 BLOCKS = 20 if FULL else 1
 """Of a file."""
 FILES = 2
-SAMPLE = 6
+SAMPLE = 4
 
 
 def seeds(file: int) -> list[int]:

@@ -53,6 +53,8 @@ class Schedule:
 
     pipeline: str
     actions: tuple[Action, ...]
+    order: int
+    """Seed of the order in which the rest is delivered."""
 
 
 DELIVERIES = ("deliver",) * 3 + ("step",) * 4 + ("derive", "deliver_again", "repeat", "derive_again")
@@ -66,10 +68,12 @@ def schedules(draw: st.DrawFn) -> Schedule:
     """
     rng = draw(st.randoms(use_true_random=True))
     pipeline = rng.choice(sorted(NEEDED))
-    first = list(range(len(NEEDED[pipeline])))
+    days = 1 + (rng.random() < 0.4)  # two batches whose runs overlap
+    first = list(range(days * len(NEEDED[pipeline])))
     rng.shuffle(first)
     arrivals = [Action("upload", pick, rng.choice(["clean", *CONTENTS]), rng.randrange(4)) for pick in first]
-    return Schedule(pipeline, (*arrivals, *(_action(rng) for _ in range(rng.randint(6, 12)))))
+    rest = [_action(rng) for _ in range(rng.randint(6, 12))]
+    return Schedule(pipeline, (*arrivals, *rest), rng.randrange(1000))
 
 
 def _action(rng: Random) -> Action:
@@ -97,8 +101,8 @@ def _fault(rng: Random) -> Fault:
 class Play:
     """A schedule at work in a lake of its own."""
 
-    def __init__(self, cloud: Cloud, folder: Path, pipeline: str) -> None:
-        self.driver = Driver(World(cloud, folder))
+    def __init__(self, cloud: Cloud, folder: Path, pipeline: str, order: int) -> None:
+        self.driver = Driver(World(cloud, folder), order)
         self.keys = [
             f"bronze/{pipeline}/{path.format(f'day={day}')}"
             for paths, days in ((NEEDED, DAYS), (MORE, DAYS))
@@ -185,7 +189,7 @@ def run(cloud: Cloud, folder: Path, schedule: Schedule, counted: bool = True) ->
     Raises:
         Violation: one does not hold.
     """
-    play = Play(cloud, folder, schedule.pipeline)
+    play = Play(cloud, folder, schedule.pipeline, schedule.order)
     driver = play.driver
     try:
         with driver.world.open():
@@ -218,7 +222,7 @@ def count(driver: Driver) -> None:
 
 def told(schedule: Schedule) -> str:
     """A schedule for people, one action a line."""
-    return "\n".join([schedule.pipeline, *_lines(schedule.actions)])
+    return "\n".join([f"{schedule.pipeline}, order {schedule.order}", *_lines(schedule.actions)])
 
 
 def _lines(some: Sequence[Action]) -> list[str]:

@@ -1,11 +1,11 @@
 """One fault at each boundary of the gate and of the commit; and no AWS call is forgotten."""
 
-from pathlib import Path
+import ast
 
 import pytest
 
 from tests.faults import tally
-from tests.faults.boundaries import Boundary, boundaries
+from tests.faults.boundaries import Boundary, boundaries, calls
 from tests.faults.directed import SCENARIOS, strike_all, trace
 from tests.faults.exempt import EXEMPT
 from tests.faults.tally import FULL
@@ -44,10 +44,6 @@ def test_what_is_excused_is_there_and_its_tests_too() -> None:
     assert [path for path in sorted(named) if path.startswith("tests/") and not (ROOT / path).is_file()] == []
 
 
-def test_a_new_call_is_seen(tmp_path: Path) -> None:
-    import ast
-
-    from tests.faults.boundaries import _calls
-
+def test_a_new_call_is_seen() -> None:
     text = "class A:\n  def f(self):\n    def g():\n      self.ours.put_item(Item=1)\n    self.table.query()\n"
-    assert list(_calls(ast.parse(text))) == [("A.f", "put_item")]
+    assert list(calls(ast.parse(text))) == [("A.f", "put_item")]
