@@ -2,7 +2,10 @@
 
 The table's version is read first and the ledger after it, and the commit is only made as the very next version. So
 what is committed was in force after the last commit to the table, and a slow or repeated run that decided on an older
-state of the ledger finds its version taken and decides again: old rows never come back.
+state of the ledger finds its version taken and decides again: old rows never come back. For that to hold also where
+a run finds nothing to change, it marks the table with its generation all the same: otherwise a slow run that decided
+on an older state, and on the very version that this one left alone, would still be the next to commit
+(docs/decisions/0021-a-run-that-changes-nothing-leaves-its-mark.md).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +21,16 @@ from lakehouse.log import log
 from lakehouse.plan import RunPlan, RunRequest, choose_engine
 from lakehouse.silver.retry import until_committed
 from lakehouse.silver.slots import SlotFile, decide_swap, wanted_files
-from lakehouse.silver.table import PinnedTable, SilverStore, active_files, commit_swap, open_or_create, pinned_tables
+from lakehouse.silver.table import (
+    Mark,
+    PinnedTable,
+    SilverStore,
+    active_files,
+    commit_swap,
+    marked,
+    open_or_create,
+    pinned_tables,
+)
 
 ReadSlots = Callable[[], Mapping[str, SlotInForce]]
 """Reads the batch's slots from the ledger, consistently, at the moment of the call."""
@@ -27,26 +39,40 @@ ReadFiles = Callable[[], Iterable[FileRecord]]
 
 
 def commit_dataset(
-    store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots, read_files: ReadFiles = tuple
+    store: SilverStore,
+    dataset: Dataset,
+    batch: str,
+    read_slots: ReadSlots,
+    read_files: ReadFiles = tuple,
+    generation: int = 0,
 ) -> int:
-    """Make one table hold what is in force in one batch; the version that does. Changes nothing when it does already.
+    """Make one table hold what is in force in one batch; the version that does. Changes nothing when it does already
+    and accounts for this generation of the batch, or a newer one.
+
+    Args:
+        generation: the batch's, for which the run was started. What `read_slots` answers is not older.
 
     Raises:
         SilverError: other commits kept coming first.
         ContractError: the contract changes a column's type, or did when a file was judged.
     """
-    return until_committed(dataset, batch, lambda: _commit_once(store, dataset, batch, read_slots, read_files))
+    return until_committed(
+        dataset, batch, lambda: _commit_once(store, dataset, batch, read_slots, read_files, generation)
+    )
 
 
-def _commit_once(store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots, read_files: ReadFiles) -> int:
+def _commit_once(
+    store: SilverStore, dataset: Dataset, batch: str, read_slots: ReadSlots, read_files: ReadFiles, generation: int
+) -> int:
     table = open_or_create(store, dataset)
+    accounted = marked(table, batch)
     want = wanted_files(read_slots(), batch, dataset.name)
     swap = decide_swap(want, active_files(table, batch))
-    if not swap:
+    if not swap and accounted >= generation:
         return table.version()
     if swap.add:
         _check_types(dataset, swap.add, read_files())
-    version = commit_swap(table, swap)
+    version = commit_swap(table, swap, mark=Mark(batch, max(accounted, generation)))
     log(
         "silver_committed",
         pipeline=dataset.pipeline,
@@ -95,7 +121,9 @@ def commit_run(pipeline: Pipeline, request: RunRequest, store: SilverStore, ledg
         return ledger.batch(pipeline.name, batch).slots
 
     for dataset in pipeline.datasets:
-        commit_dataset(store, dataset, batch, read_slots, lambda: ledger.files_of(pipeline.name, batch))
+        commit_dataset(
+            store, dataset, batch, read_slots, lambda: ledger.files_of(pipeline.name, batch), request.generation
+        )
     tables = pinned_tables(store, pipeline.datasets)
     state = ledger.batch(pipeline.name, batch)
     plan = _plan(pipeline, request, state, tables)

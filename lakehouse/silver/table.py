@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import (
     AddAction,
@@ -141,8 +141,28 @@ def active_files(table: DeltaTable, batch: str | None = None) -> list[SlotFile]:
     return sorted(file for file in files if batch is None or file.batch == batch)
 
 
-def commit_swap(table: DeltaTable, swap: SlotSwap, data_change: bool = True) -> int:
-    """One transaction on exactly this version of the table; the new version's number.
+@dataclass(frozen=True)
+class Mark:
+    """What a commit leaves in the table about a batch: the newest generation of it that is accounted for.
+
+    A Delta transaction identifier. https://github.com/delta-io/delta/blob/master/PROTOCOL.md#transaction-identifiers
+    """
+
+    batch: str
+    generation: int
+
+    @property
+    def app_id(self) -> str:
+        return f"batch:{self.batch}"
+
+
+def marked(table: DeltaTable, batch: str) -> int:
+    """The generation of a batch that the table's version accounts for; 0 without a mark."""
+    return table.transaction_version(Mark(batch, 0).app_id) or 0
+
+
+def commit_swap(table: DeltaTable, swap: SlotSwap, data_change: bool = True, mark: Mark | None = None) -> int:
+    """One transaction on exactly this version of the table; the new version's number. The swap may be empty.
 
     Statistics hold the number of rows alone: they stay in the log for good, so no value of a row may be in them.
     Without `data_change` the same rows lie in other files: whoever follows the table's changes passes over it.
@@ -153,13 +173,14 @@ def commit_swap(table: DeltaTable, swap: SlotSwap, data_change: bool = True) -> 
     at_ms = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [_add(file, at_ms, data_change) for file in swap.add]
     actions += [_remove(file, at_ms, data_change) for file in swap.remove]
+    marks = [Transaction(mark.app_id, mark.generation)] if mark else None
     try:
         table.create_write_transaction(
             actions,
             mode="append",
             schema=table.schema(),
             partition_by=list(PARTITION_BY),
-            commit_properties=_EXACTLY_NEXT,
+            commit_properties=CommitProperties(max_commit_retries=0, app_transactions=marks),
             post_commithook_properties=_KEEP_LOG,
         )
     except CommitFailedError as error:

@@ -135,6 +135,34 @@ def test_a_slow_old_run_never_brings_old_rows_back(store: SilverStore) -> None:
     assert reads == [reads[0], new.file_id], "the slow run read the ledger again"
 
 
+def test_a_slow_old_run_does_not_undo_one_that_found_nothing_to_change(store: SilverStore) -> None:
+    """first → second → first again: the slow run decided for the second on the version that holds the first, and the
+    newest run finds the first in place. It leaves its mark, so the slow one is not the next to commit."""
+    first, second = slot(store, ODD_KEYS[0], "first"), slot(store, ODD_KEYS[0], "second")
+    assert commit_dataset(store, THINGS, "b", lambda: {"1": first}, generation=1) == 1
+    ledger = {"1": second}
+    has_read, may_go_on = threading.Event(), threading.Event()
+
+    def slow_read() -> Mapping[str, SlotInForce]:
+        found = dict(ledger)
+        if not has_read.is_set():
+            has_read.set()
+            assert may_go_on.wait(20)
+        return found
+
+    slow = threading.Thread(target=commit_dataset, args=(store, THINGS, "b", slow_read), kwargs={"generation": 2})
+    slow.start()
+    assert has_read.wait(20)
+    ledger["1"] = first
+    newest = commit_dataset(store, THINGS, "b", lambda: dict(ledger), generation=3)
+    may_go_on.set()
+    slow.join(20)
+    assert ids(store) == ["first-1", "first-2"]
+    assert DeltaTable(store.uri("made_up", "things")).version() == newest == 2, "the slow run had nothing to change"
+    assert commit_dataset(store, THINGS, "b", lambda: dict(ledger), generation=3) == newest, "a repeat leaves no mark"
+    assert commit_dataset(store, THINGS, "other", dict, generation=1) == newest + 1, "each batch has its own mark"
+
+
 def test_a_commit_on_a_version_that_is_taken_fails_and_changes_nothing(store: SilverStore) -> None:
     """delta-rs would rebase two commits that touch different files; here the second must decide again."""
     open_or_create(store, THINGS)
@@ -171,7 +199,7 @@ def test_racing_commits_of_many_batches_are_all_kept(store: SilverStore) -> None
 
 
 def test_it_gives_up_loudly_when_others_always_come_first(store: SilverStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def always_late(*_: object) -> int:
+    def always_late(*_: object, **_more: object) -> int:
         raise SilverConflictError("taken")
 
     monkeypatch.setattr(commit_module, "commit_swap", always_late)
