@@ -67,6 +67,8 @@ class Attempt:
     """Before its boto3 request of this number, counted from 0 in the attempt's own thread, something else happens."""
     meanwhile: Callable[[], None] | None = None
     sent: int = 0
+    waiting_in: str = "?"
+    """Where it waited last for a request that boto3 has not made."""
     paused: bool = False
     """Other things did happen in the middle of it."""
 
@@ -79,7 +81,7 @@ class Attempt:
         if self.dead:
             return HANG_UP
         kind = self._kind(len(self.calls), request.operation)
-        self.calls.append(Call(request.service, request.operation, site_of(request, self.thread), kind))
+        self.calls.append(Call(request.service, request.operation, self._site(request), kind))
         if kind in CRASHES:
             self.dead = True
         match kind:
@@ -92,6 +94,16 @@ class Attempt:
             case "error":
                 return service_error(request)
         return PASS
+
+    def _site(self, request: Request) -> str:
+        """Where in the product a request came from. Requests of delta-rs, Spark and boto3's transfers come from threads
+        of their own, while the attempt's thread waits in the call; delta-rs may still read when it has moved on."""
+        if SITE_HEADER in request.headers:
+            return request.headers[SITE_HEADER]
+        frame = sys._current_frames().get(self.thread)
+        if not _is_sending(frame):
+            self.waiting_in = innermost(frame) or self.waiting_in
+        return self.waiting_in
 
     def _kind(self, number: int, operation: str) -> str | None:
         if operation in self.at and all(call.operation != operation for call in self.calls):
@@ -153,11 +165,13 @@ class Network:
             attempt.meanwhile()
 
 
-def site_of(request: Request, thread: int) -> str:
-    """Where in the product a request came from. Requests of delta-rs, Spark and boto3's transfers come from threads of
-    their own, while the attempt's thread waits in the call."""
-    found = request.headers.get(SITE_HEADER) or innermost(sys._current_frames().get(thread))
-    return found or "?"
+def _is_sending(frame: FrameType | None) -> bool:
+    """Whether a thread is in the middle of a request of boto3's."""
+    while frame is not None:
+        if frame.f_code.co_filename.endswith("botocore/endpoint.py"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def innermost(frame: FrameType | None) -> str | None:
