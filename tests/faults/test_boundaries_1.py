@@ -14,6 +14,7 @@ from tests.faults.world import ROOT, Cloud
 FIRST = [scenario for scenario in SCENARIOS if scenario.name.startswith(("gate", "commit"))]
 
 
+@pytest.mark.timeout(1800)
 def test_a_fault_at_each_boundary_of_gate_and_commit_does_no_harm(
     cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -10,6 +10,7 @@ SECOND = [scenario for scenario in SCENARIOS if not scenario.name.startswith(("g
 SAMPLE = [scenario for scenario in SECOND if scenario.name in ("publish_first", "derive_whole", "compact", "swept")]
 
 
+@pytest.mark.timeout(1800)
 def test_a_fault_at_each_boundary_of_engine_publishing_and_clock_does_no_harm(
     cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
