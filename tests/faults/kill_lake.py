@@ -122,13 +122,17 @@ class KillLake:
         with self.aws.intercept(counter):
             return self._answer(function, event), counter
 
-    def started(self, pipeline: str, since: int = 0) -> list[Event]:
-        """Inputs of a pipeline's executions, the first started first; those after the first `since`."""
+    def executions(self, pipeline: str) -> list[str]:
+        """A pipeline's executions, the first started first."""
         arn = self.settings.state_machine_arn_prefix + pipeline
         pages = self.states.get_paginator("list_executions").paginate(stateMachineArn=arn)
         listed = sorted((one for page in pages for one in page["executions"]), key=lambda one: one["startDate"])
-        arns = [one["executionArn"] for one in listed][since:]
-        return [json.loads(self.states.describe_execution(executionArn=one)["input"]) for one in arns]
+        return [one["executionArn"] for one in listed]
+
+    def started(self, pipeline: str, since: int = 0) -> list[Event]:
+        """Inputs of a pipeline's executions, without the first `since`."""
+        found = self.executions(pipeline)[since:]
+        return [json.loads(self.states.describe_execution(executionArn=one)["input"]) for one in found]
 
     def _answer(self, function: str, event: Event) -> Event:
         answer = self._lambda.invoke(FunctionName=self.lake.named(function), Payload=json.dumps(event).encode())

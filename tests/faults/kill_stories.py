@@ -39,7 +39,7 @@ class Play:
 
     def file(self, name: str, key: str, body: str) -> list[Event]:
         """A file arrives and is judged; the inputs of the runs that it starts."""
-        before = len(self.lake.started(self.pipeline))
+        before = len(self.lake.executions(self.pipeline))
         self.step(name, "gate", self.lake.put(key, body))
         return self.lake.started(self.pipeline, since=before)
 
@@ -153,16 +153,19 @@ class Transactions:
 Story = Carts | Transactions
 
 
-def plans(writes: Mapping[str, Sequence[str]], steps: Sequence[str]) -> Iterator[dict[str, Kill]]:
-    """The plays in which these steps die: at every write before and after it, one by one; in the sample once each."""
+def plans(writes: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Kill]]:
+    """The plays in which every step dies once, until each has died at every write, before and after it; in the sample
+    one play."""
+    deaths = {
+        step: [Kill(at, moment) for at in range(1, len(found) + 1) for moment in MOMENTS]
+        for step, found in writes.items()
+    }
     if FULL:
-        for step in steps:
-            for at in range(1, len(writes[step]) + 1):
-                yield from ({step: Kill(at, moment)} for moment in MOMENTS)
+        for play in range(max(map(len, deaths.values()))):
+            yield {step: kills[play] for step, kills in deaths.items() if play < len(kills)}
     else:
-        yield {
-            step: Kill(1 + place % len(writes[step]), MOMENTS[place % len(MOMENTS)]) for place, step in enumerate(steps)
-        }
+        # Neighbours die at different writes, some before them and some after.
+        yield {step: kills[(3 * place) % len(kills)] for place, (step, kills) in enumerate(deaths.items())}
 
 
 def text_of(rows: Iterable[Sequence[object]]) -> Rows:

@@ -9,7 +9,6 @@ from tests.faults.kill_lake import KillLake
 from tests.faults.kill_readers import audience, by_athena, by_duckdb
 from tests.faults.kill_state import State, differences
 from tests.faults.kill_stories import Carts, Play, plans
-from tests.faults.tally import FULL
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +28,11 @@ def clean(story: Carts) -> tuple[Play, State]:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("steps", [(step,) for step in Carts.steps] if FULL else [Carts.steps])
 def test_killed_at_a_write_and_called_again_it_ends_as_if_nothing_had_happened(
-    story: Carts, clean: tuple[Play, State], steps: tuple[str, ...]
+    story: Carts, clean: tuple[Play, State]
 ) -> None:
     undisturbed, expected = clean
     assert tuple(undisturbed.writes) == Carts.steps
-    for kills in plans(undisturbed.writes, steps):
+    for kills in plans(undisturbed.writes):
         _, state = story.play(kills)
         assert not differences(state, expected), f"after {kills}"
