@@ -232,9 +232,7 @@ def _at_state(driver: Driver, state: str, *keys: str) -> Act:
 
 def all_is_well(driver: Driver) -> None:
     """What is under way comes to its end, and the four invariants hold."""
-    driver.settle_everything()
-    while driver.ask_again():
-        driver.settle_everything()
+    driver.finish()
     check(driver)
 
 

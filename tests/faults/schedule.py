@@ -195,9 +195,7 @@ def run(cloud: Cloud, folder: Path, schedule: Schedule, counted: bool = True) ->
         with driver.world.open():
             for action in schedule.actions:
                 play.do(action)
-            driver.settle_everything()
-            while driver.ask_again():
-                driver.settle_everything()
+            driver.finish()
             check(driver)
     except Violation:
         if counted:
