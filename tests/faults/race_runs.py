@@ -173,9 +173,9 @@ class Bench:
     def _stopping(self, name: str) -> Callable[..., Any]:
         original = getattr(commit, name)
 
-        def stopping(*arguments: Any) -> Any:
+        def stopping(*arguments: Any, **named: Any) -> Any:
             if not self.turns.free:
                 self.turns.lanes[self._lane].pause(name)
-            return original(*arguments)
+            return original(*arguments, **named)
 
         return stopping
