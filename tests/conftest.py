@@ -5,12 +5,17 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from pyspark.sql import SparkSession
 
 from deploy import deploy_stack, load_config, settings_of
 from localaws import EmbeddedAws
 from localaws.spark_env import DELTA_CONF, AwsAccess, local_conf, spark_environment
 from tests.lake import Lake
+
+
+settings.register_profile("tests", deadline=None)  # how long one example takes says how busy the machine is
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from repair_world import CrashError, RepairWorld
 
 from lakehouse import runs
 from lakehouse.errors import RepairError
+from lakehouse.ledger.items import RunRecord
 from lakehouse.repair.backfill import BatchRuns, Days, batches_in_order, in_range, two_at_a_time
 from lakehouse.repair.find import find_batch
 from lakehouse.repair.replay import Workflows, look, replay
@@ -152,7 +153,12 @@ def test_a_backfill_runs_each_batch_once_more_and_waits_for_those_that_run(
     changed = days[1]
     lake.bring([(f"users/{changed}/u.json", users(2))])  # a new file has started this batch's new run
     backfill = BatchRuns(lake.pipeline, lake.ledger, lake.workflows, changed=frozenset({changed}))
-    ended = dict(two_at_a_time(days, backfill.start, backfill.ended, lambda: [settle(lake, one) for one in days]))
+
+    def ended_one(one: str) -> RunRecord | None:
+        settle(lake, one)  # an execution that has ended has recorded it, as a workflow's last step does
+        return backfill.ended(one)
+
+    ended = dict(two_at_a_time(days, backfill.start, ended_one, lambda: None))
     assert {one: run.status for one, run in ended.items()} == dict.fromkeys(days, "published")
     assert {one: len(lake.world.executions(one)) for one in days} == dict.fromkeys(days, 2)
     assert {run.run_id for run in ended.values()} == {lake.world.executions(one)[-1] for one in days}
