@@ -13,7 +13,6 @@ from localaws import EmbeddedAws
 from localaws.spark_env import DELTA_CONF, AwsAccess, local_conf, spark_environment
 from tests.lake import Lake
 
-
 settings.register_profile("tests", deadline=None)  # how long one example takes says how busy the machine is
 settings.load_profile("tests")
 
