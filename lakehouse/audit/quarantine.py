@@ -9,10 +9,7 @@ from lakehouse import names
 from lakehouse.audit import mend
 from lakehouse.audit.findings import SHOWN, Checked, Finding, Step, differing
 from lakehouse.audit.sources import Sources, download, file_sha256, objects_below, read_json
-from lakehouse.contract.model import Place
 from lakehouse.gate.decide import verdict
-from lakehouse.gate.judge import Judgement
-from lakehouse.gate.objects import ObjectVersion
 from lakehouse.ledger.items import FileRecord
 
 ROWS, ORIGINAL, VERDICT = "rows.ndjson", "original", "verdict.json"
@@ -81,7 +78,7 @@ def _compare_rows(stored: Path, rows: Path) -> tuple[str, str, str] | None:
 
 
 def _compare_verdict(sources: Sources, found: object, truth: FileRecord) -> tuple[str, str, str] | None:
-    expected = verdict_of(truth)
+    expected = verdict(truth)
     if not isinstance(found, dict):
         return "content", "no JSON object", f"the verdict {truth.verdict}"
     # A gate that was overtaken may have written it last, of an earlier version with the same bytes.
@@ -97,28 +94,6 @@ def _holds_the_same(sources: Sources, truth: FileRecord, version_id: str) -> boo
         return download(sources, truth.key, copy, version_id) == truth.content_sha256
     finally:
         copy.unlink(missing_ok=True)
-
-
-def verdict_of(record: FileRecord) -> dict[str, object]:
-    """What `verdict.json` says of a file with this record."""
-    place = Place(record.pipeline, record.dataset, record.batch, record.key, "")
-    version = ObjectVersion(record.key, record.version_id, "", record.bytes, "")
-    judgement = Judgement(
-        verdict=record.verdict,
-        reason=record.reason,
-        message=record.message,
-        content_sha256=record.content_sha256,
-        bytes=record.bytes,
-        rows_in=record.rows_in,
-        rows_accepted=record.rows_accepted,
-        rows_quarantined=record.rows_quarantined,
-        rows_duplicate=record.rows_duplicate,
-        by_reason=dict(record.by_reason),
-        parquet=None,
-        quarantine_rows=None,
-        seconds={},
-    )
-    return verdict(place, version, judgement, record.file_id)
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -79,25 +79,25 @@ def file_record(
     )
 
 
-def verdict(place: Place, version: ObjectVersion, judgement: Judgement, file_id: str) -> dict[str, object]:
+def verdict(file: FileRecord) -> dict[str, object]:
     """What `verdict.json` in quarantine says. Nothing in it depends on when or how often the file was judged."""
     return {
-        "pipeline": place.pipeline,
-        "dataset": place.dataset,
-        "batch": place.batch,
-        "key": place.key,
-        "version_id": version.version_id,
-        "file_id": file_id,
-        "content_sha256": judgement.content_sha256,
-        "bytes": judgement.bytes,
-        "verdict": judgement.verdict,
-        "reason": judgement.reason,
-        "message": judgement.message,
-        "rows_in": judgement.rows_in,
-        "rows_accepted": judgement.rows_accepted,
-        "rows_quarantined": judgement.rows_quarantined,
-        "rows_duplicate": judgement.rows_duplicate,
-        "by_reason": dict(judgement.by_reason),
+        "pipeline": file.pipeline,
+        "dataset": file.dataset,
+        "batch": file.batch,
+        "key": file.key,
+        "version_id": file.version_id,
+        "file_id": file.file_id,
+        "content_sha256": file.content_sha256,
+        "bytes": file.bytes,
+        "verdict": file.verdict,
+        "reason": file.reason,
+        "message": file.message,
+        "rows_in": file.rows_in,
+        "rows_accepted": file.rows_accepted,
+        "rows_quarantined": file.rows_quarantined,
+        "rows_duplicate": file.rows_duplicate,
+        "by_reason": dict(file.by_reason),
     }
 
 

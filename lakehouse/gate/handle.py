@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -27,7 +27,7 @@ from lakehouse.gate.erased import judge_erased
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
 from lakehouse.gate.settle import Settler
-from lakehouse.ledger.items import SlotState, now
+from lakehouse.ledger.items import FileRecord, SlotState, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
 from lakehouse.settings import Settings
@@ -111,12 +111,13 @@ class Gate:
         """Judge a version, store what comes of it, record it. None when another gate recorded a verdict meanwhile."""
         start = time.monotonic()
         contract_hash = decide.NO_CONTRACT if unknown else self._dataset(place).contract_hash
+        columns = () if unknown else self._dataset(place).columns
         with self._judged(place, version, unknown) as judgement:
             file_id = names.file_id(place.slot_id, judgement.content_sha256, contract_hash)
-            parquet_bytes = self._store(place, version, judgement, file_id)
+            file = decide.file_record(place, version, judgement, columns, file_id, 0, 0.0, now())
+            parquet_bytes = self._store(version, judgement, file)
         seconds = time.monotonic() - start
-        columns = () if unknown else self._dataset(place).columns
-        file = decide.file_record(place, version, judgement, columns, file_id, parquet_bytes, seconds, now())
+        file = replace(file, parquet_bytes=parquet_bytes, seconds=seconds, at=now())
         slot = decide.next_revision(before, place, version, contract_hash, file, message_id)
         recorded = self.ledger.record(slot, file)
         log(
@@ -152,21 +153,21 @@ class Gate:
                 sha256.update(piece)
             yield decide.refused_unread(unknown, sha256.hexdigest(), version.bytes)
 
-    def _store(self, place: Place, version: ObjectVersion, judgement: Judgement, file_id: str) -> int:
+    def _store(self, version: ObjectVersion, judgement: Judgement, file: FileRecord) -> int:
         """Put silver and quarantine where their names say; the silver file's size, bytes (0 for a refused file)."""
         bucket, parquet_bytes = self.settings.bucket, 0
-        if judgement.verdict == "accepted":
+        if file.verdict == "accepted":
             if judgement.parquet is None:
-                raise LedgerError(f"{place.key} was accepted without a Parquet file: the gate's judge has a fault")
-            key = names.silver_prefix(place.pipeline, place.dataset) + names.silver_data_path(file_id)
+                raise LedgerError(f"{file.key} was accepted without a Parquet file: the gate's judge has a fault")
+            key = names.silver_prefix(file.pipeline, file.dataset) + names.silver_data_path(file.file_id)
             parquet_bytes = objects.store_once(self.s3, bucket, key, judgement.parquet)
-        folder = names.quarantine_prefix(place.pipeline, place.dataset, file_id)
+        folder = names.quarantine_prefix(file.pipeline, file.dataset, file.file_id)
         if judgement.quarantine_rows is not None:
             objects.quarantine_rows(self.s3, bucket, folder, judgement.quarantine_rows)
-        if judgement.verdict == "refused":
+        if file.verdict == "refused":
             objects.quarantine_original(self.s3, bucket, folder, version)
-        if judgement.verdict == "refused" or judgement.quarantine_rows is not None:
-            objects.quarantine_verdict(self.s3, bucket, folder, decide.verdict(place, version, judgement, file_id))
+        if file.verdict == "refused" or judgement.quarantine_rows is not None:
+            objects.quarantine_verdict(self.s3, bucket, folder, decide.verdict(file))
         return parquet_bytes
 
     @cached_property

@@ -3,26 +3,46 @@
 They are made by the administrator directly in S3, DynamoDB and Glue, and taken back afterwards.
 """
 
-import io
-import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from deltalake import DeltaTable
 
 from lakehouse import names
 from lakehouse.audit.findings import Finding
-from lakehouse.ledger.items import FileRecord, SlotState
-from lakehouse.silver.slots import SlotFile, SlotSwap
-from lakehouse.silver.table import commit_swap
+from tests.aws.audit_entries import (
+    balance_figure,
+    batch_entry,
+    file_item,
+    gold_figure,
+    item,
+    no_entry,
+    one_entry_more,
+    one_partition_more,
+    other_partition,
+    other_table,
+    run_item,
+    setting,
+    slot_item,
+)
+from tests.aws.audit_objects import (
+    ROWS,
+    added,
+    changed,
+    delta_commit,
+    delta_figures,
+    delta_with_former,
+    delta_without,
+    empty_parquet,
+    null_value,
+    parquet,
+    removed,
+    silently_other_bytes,
+    swap_char,
+    with_first_line_twice,
+    without_last_line,
+)
+from tests.aws.audit_places import Apply, compacted, csv_of, gold_of, quarantined, sale_key, shown, silver_of
 from tests.aws.audit_world import FIRST, SECOND, THIRD, AuditWorld
 
-Apply = Callable[[AuditWorld], AbstractContextManager[object]]
 NEW_DAY = "2026-02-02"
 
 
@@ -38,48 +58,6 @@ class Change:
     key: str
     often: bool = False
     """Part of the small sample."""
-
-
-# --- rows of Parquet files ---
-
-
-def other_value(table: pa.Table) -> pa.Table:
-    """One value of the first row is another one, of the same type and length."""
-    place = table.schema.get_field_index("amount")
-    column = table.column(place).combine_chunks()
-    first = pc.add(column.slice(0, 1), pa.scalar(column[0].as_py()).cast(column.type)).cast(column.type)
-    return table.set_column(place, table.schema.field(place), pa.chunked_array([first, column.slice(1)]))
-
-
-def no_row(table: pa.Table) -> pa.Table:
-    """The last row is missing."""
-    return table.slice(0, table.num_rows - 1)
-
-
-def twice(table: pa.Table) -> pa.Table:
-    """The first row is there twice."""
-    return pa.concat_tables([table, table.slice(0, 1)])
-
-
-def null_value(table: pa.Table) -> pa.Table:
-    """One value of the first row is gone."""
-    place = table.schema.get_field_index("amount")
-    column = table.column(place).combine_chunks()
-    first = pa.nulls(1, column.type)
-    field = table.schema.field(place).with_nullable(True)
-    return table.set_column(place, field, pa.chunked_array([first, column.slice(1)]))
-
-
-ROWS = {"rows_changed": other_value, "rows_missing": no_row, "rows_added": twice}
-
-
-def parquet(world: AuditWorld, find: Callable[[AuditWorld], str], change: Callable[[pa.Table], pa.Table]) -> Any:
-    """Another Parquet file in the place of one."""
-    key = find(world)
-    table = change(pq.read_table(io.BytesIO(world.body(key))))
-    target = io.BytesIO()
-    pq.write_table(table, target, version="2.6", compression="zstd", compression_level=1, use_dictionary=False)
-    return world.other_object(key, target.getvalue())
 
 
 def of_rows(layer: str, table: str, what: str, find: Callable[[AuditWorld], str], often: bool = False) -> list[Change]:
@@ -101,300 +79,6 @@ def of_rows(layer: str, table: str, what: str, find: Callable[[AuditWorld], str]
         f"{what}: garbage", lambda world: world.other_object(find(world), b"PAR1"), layer, "unreadable", table, ""
     )
     return [*changes, nulled, broken]
-
-
-# --- where things lie ---
-
-
-def record(world: AuditWorld, batch: str, name: str, verdict: str = "accepted", former: bool = False) -> FileRecord:
-    """The record of a file of the shop; of several contents of a slot the one that counts, or a former one."""
-    slot = slot_of(world, batch, name)
-    found = [
-        file
-        for file in world.ledger.files_of("shop", batch)
-        if file.key.endswith(name) and file.verdict == verdict and (file.file_id != slot.file_id) == former
-    ]
-    (one,) = found
-    return one
-
-
-def slot_of(world: AuditWorld, batch: str, name: str) -> SlotState:
-    (found,) = [one for one in world.ledger.slots("shop") if one.batch == batch and one.key.endswith(name)]
-    return found
-
-
-def silver_of(batch: str, name: str, former: bool = False) -> Callable[[AuditWorld], str]:
-    """Key of a silver file."""
-
-    def find(world: AuditWorld) -> str:
-        file = record(world, batch, name, former=former)
-        return names.silver_prefix("shop", "sales") + names.silver_data_path(file.file_id)
-
-    return find
-
-
-def compacted(world: AuditWorld) -> str:
-    (key,) = world.keys("silver/shop/sales/data/compact-")
-    return key
-
-
-def gold_of(table: str, value: str | None = None) -> Callable[[AuditWorld], str]:
-    """Key of a gold file that readers see."""
-
-    def find(world: AuditWorld) -> str:
-        return gold_folder(world, table, value) + "part-00000.parquet"
-
-    return find
-
-
-def gold_folder(world: AuditWorld, table: str, value: str | None = None) -> str:
-    found = world.ledger.partition("shop", table, value) if value else world.ledger.pointer("shop", table)
-    assert found is not None
-    return found.location.removeprefix(f"s3://{world.bucket}/")
-
-
-def csv_of(world: AuditWorld, table: str) -> str:
-    pointer = world.ledger.pointer("shop", table)
-    assert pointer is not None
-    assert pointer.csv is not None
-    return pointer.csv.removeprefix(f"s3://{world.bucket}/")
-
-
-def quarantined(batch: str, name: str, verdict: str, part: str) -> Callable[[AuditWorld], str]:
-    """Key of an object in quarantine."""
-
-    def find(world: AuditWorld) -> str:
-        file = record(world, batch, name, verdict)
-        return names.quarantine_prefix("shop", "sales", file.file_id) + part
-
-    return find
-
-
-# --- objects ---
-
-
-def changed(find: Callable[[AuditWorld], str], change: Callable[[bytes], bytes | None]) -> Apply:
-    """Other bytes at a key; None removes it."""
-
-    def apply(world: AuditWorld) -> AbstractContextManager[object]:
-        key = find(world)
-        return world.other_object(key, change(world.body(key)))
-
-    return apply
-
-
-def added(find: Callable[[AuditWorld], str], body: bytes) -> Apply:
-    """One object more."""
-    return lambda world: world.other_object(find(world), body)
-
-
-def removed(find: Callable[[AuditWorld], str]) -> Apply:
-    return changed(find, lambda _: None)
-
-
-def without_last_line(body: bytes) -> bytes:
-    return b"".join(body.splitlines(keepends=True)[:-1])
-
-
-def with_first_line_twice(body: bytes) -> bytes:
-    lines = body.splitlines(keepends=True)
-    return b"".join([*lines[:1], *lines])
-
-
-# --- the Delta log ---
-
-
-@contextmanager
-def delta_commit(world: AuditWorld, swap: Callable[[AuditWorld, list[SlotFile]], SlotSwap]) -> Iterator[None]:
-    """One foreign transaction, taken back afterwards."""
-    from lakehouse.silver.table import active_files
-
-    table = DeltaTable(world.store.uri("shop", "sales"), storage_options=dict(world.store.options))
-    version = commit_swap(table, swap(world, active_files(table)))
-    try:
-        yield
-    finally:
-        key = f"silver/shop/sales/_delta_log/{version:020d}.json"
-        for one in world.s3.list_object_versions(Bucket=world.bucket, Prefix=key)["Versions"]:
-            world.s3.delete_object(Bucket=world.bucket, Key=key, VersionId=one["VersionId"])
-
-
-def _of_first(files: list[SlotFile]) -> SlotFile:
-    return next(file for file in files if file.batch == FIRST)
-
-
-def delta_without(_: AuditWorld, files: list[SlotFile]) -> SlotSwap:
-    return SlotSwap((), (_of_first(files),))
-
-
-def delta_with_former(world: AuditWorld, files: list[SlotFile]) -> SlotSwap:
-    file = record(world, THIRD, "a.ndjson", former=True)
-    path = names.silver_data_path(file.file_id)
-    return SlotSwap((SlotFile(FIRST, "bronze/shop/foreign", path, file.rows_accepted, file.parquet_bytes),), ())
-
-
-def delta_figures(_: AuditWorld, files: list[SlotFile]) -> SlotSwap:
-    one = _of_first(files)
-    return SlotSwap((SlotFile(one.batch, one.slot, one.path, one.rows + 1, one.bytes),), ())
-
-
-# --- the ledger ---
-
-
-def item(pk: str, sk: Callable[[AuditWorld], str], change: Callable[[Any], object] | None) -> Apply:
-    return lambda world: world.other_item(pk, sk(world), change)
-
-
-def setting(field: str, **value: str) -> Callable[[Any], object]:
-    """Change one attribute of an item."""
-    return lambda found: found.__setitem__(field, value)
-
-
-def file_item(batch: str, name: str, **kwargs: Any) -> Callable[[AuditWorld], str]:
-    return lambda world: f"FILE#{record(world, batch, name, **kwargs).file_id}"
-
-
-def slot_item(batch: str, name: str) -> Callable[[AuditWorld], str]:
-    return lambda world: f"SLOT#{slot_of(world, batch, name).slot_id}"
-
-
-def batch_entry(field: str, value: str) -> Callable[[Any], object]:
-    """Change one number of the only entry of a batch."""
-
-    def change(found: Any) -> None:
-        (entry,) = found["slots"]["M"].values()
-        entry["M"][field] = {"N": value}
-
-    return change
-
-
-def no_entry(found: Any) -> None:
-    found["slots"]["M"].clear()
-
-
-def one_entry_more(found: Any) -> None:
-    (entry,) = found["slots"]["M"].values()
-    other = json.loads(json.dumps(entry))
-    other["M"]["key"] = {"S": "bronze/shop/sales/day=2026-01-01/none.ndjson"}
-    found["slots"]["M"]["f" * 32] = other
-
-
-def run_item(batch: str) -> Callable[[AuditWorld], str]:
-    return lambda world: f"RUN#{world.ledger.batch('shop', batch).run_id}"
-
-
-def gold_figure(table: str, field: str, value: str | None = None) -> Callable[[Any], object]:
-    """Another number in what a run says of its gold."""
-
-    def change(found: Any) -> None:
-        result = found["gold"]["M"][table]["M"]
-        if value is not None:
-            result = result["partitions"]["M"][value]["M"]
-        result[field] = {"N": str(int(result[field]["N"]) + 1)}
-
-    return change
-
-
-def balance_figure(found: Any) -> None:
-    found["balance"]["M"]["sales"]["M"]["quarantined"] = {"N": "1"}
-
-
-# --- the catalog ---
-
-
-@contextmanager
-def other_table(world: AuditWorld, table: str) -> Iterator[None]:
-    """The catalog's table points at another folder."""
-    before = world.catalog.read(table)
-    given = {name: value for name, value in before.definition.items() if name in _TABLE_INPUT}
-    storage = {**given["StorageDescriptor"], "Location": f"s3://{world.bucket}/gold/shop/{table}/run=none/other/"}
-    world.glue.update_table(DatabaseName=world.database, TableInput={**given, "StorageDescriptor": storage})
-    try:
-        yield
-    finally:
-        world.glue.update_table(DatabaseName=world.database, TableInput=given)
-
-
-_TABLE_INPUT = ("Name", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")
-
-
-@contextmanager
-def other_partition(world: AuditWorld, table: str, value: str, location: str | None) -> Iterator[None]:
-    """The catalog's partition points at another folder, or (None) is gone."""
-    definition, before = world.catalog.read(table), world.catalog.partition(table, value)
-    assert before is not None
-    if location is None:
-        world.catalog.delete_partition(table, value)
-    else:
-        world.catalog.update_partition(definition, type(before)(value, location, before.run_id))
-    try:
-        yield
-    finally:
-        world.catalog.create_partition(definition, before)
-        world.catalog.update_partition(definition, before)
-
-
-@contextmanager
-def one_partition_more(world: AuditWorld, table: str, value: str) -> Iterator[None]:
-    definition = world.catalog.read(table)
-    there = world.catalog.partition(table, FIRST)
-    assert there is not None
-    world.catalog.create_partition(definition, type(there)(value, there.location, there.run_id))
-    try:
-        yield
-    finally:
-        world.catalog.delete_partition(table, value)
-
-
-# --- bronze ---
-
-
-@contextmanager
-def silently_other_bytes(world: AuditWorld) -> Iterator[None]:
-    """Other bytes in a new version, and the ledger's version ids changed to it: nothing but the hash can tell."""
-    slot = slot_of(world, FIRST, "a.ndjson")
-    body = world.body(slot.key).replace(b"10.00", b"19.00")
-    pk = f"shop#{FIRST}"
-    with ExitStack() as stack:
-        stack.enter_context(world.other_object(slot.key, body))
-        version = world.s3.head_object(Bucket=world.bucket, Key=slot.key)["VersionId"]
-        file = f"FILE#{slot.file_id}"
-
-        def both(found: Any) -> None:
-            found["judged_version_id"] = found["in_force_version_id"] = {"S": version}
-
-        stack.enter_context(world.other_item(pk, file, setting("version_id", S=version)))
-        stack.enter_context(world.other_item(pk, f"SLOT#{slot.slot_id}", both))
-        yield
-
-
-def sale_key(day: str, name: str) -> Callable[[AuditWorld], str]:
-    return lambda _: f"bronze/shop/sales/day={day}/{name}"
-
-
-def shown(table: str, value: str, name: str) -> Callable[[AuditWorld], str]:
-    return lambda world: gold_folder(world, table, value or None) + name
-
-
-def empty_parquet() -> bytes:
-    target = io.BytesIO()
-    schema = pa.schema(
-        [
-            ("city", pa.string()),
-            ("note", pa.string()),
-            ("sales", pa.int64()),
-            ("amount", pa.decimal128(18, 2)),
-            ("last_sold_at", pa.timestamp("us", tz="UTC")),
-        ]
-    )
-    pq.write_table(schema.empty_table(), target)
-    return target.getvalue()
-
-
-def swap_char(body: bytes) -> bytes:
-    """One digit is another: the same size."""
-    place = max(body.rfind(digit) for digit in (b"0", b"1", b"2", b"5"))
-    return body[:place] + (b"7" if body[place : place + 1] != b"7" else b"8") + body[place + 1 :]
 
 
 ROWS_OF = quarantined(SECOND, "b.ndjson", "accepted", "rows.ndjson")
