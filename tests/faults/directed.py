@@ -291,6 +291,7 @@ def strike(cloud: Cloud, folder: Path, scenario: Scenario, number: int, kind: st
         Violation: it is not.
     """
     attempt = _play(cloud, folder, scenario, Attempt({number: kind}))
+    assert attempt.faults, f"{scenario.name} made no request {number}: nothing was struck"
     tally.add("directed")
     tally.add("faults", len(attempt.faults))
     tally.add("crashes", len([call for call in attempt.faults if call.fault in CRASHES]))
