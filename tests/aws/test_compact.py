@@ -22,7 +22,7 @@ from lakehouse.contract.load import pipelines
 from lakehouse.engines.checksum import checksum
 from lakehouse.engines.duckdb_compact import store_compacted
 from lakehouse.errors import SilverError
-from lakehouse.ledger.items import BatchState, SlotInForce, now
+from lakehouse.ledger.items import BatchState, FileRecord, SlotInForce, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.silver.compact import Compaction
 from lakehouse.silver.slots import SlotFile, compacted_path
@@ -120,6 +120,8 @@ class Day:
 def day(lake: Lake) -> Day:
     s3, slots = lake.client("s3"), {}
 
+    table = Ledger(lake.client("dynamodb"), lake.settings.ledger_table).table
+
     def bring(number: int) -> tuple[str, SlotInForce]:
         rows, body = document(number), io.BytesIO()
         pq.write_table(rows, body, compression="zstd", store_schema=False)
@@ -128,12 +130,14 @@ def day(lake: Lake) -> Day:
         place = names.silver_prefix("transactions", "transactions") + names.silver_data_path(file)
         s3.put_object(Bucket=lake.bucket, Key=place, Body=body.getvalue())
         entry = SlotInForce("transactions", key, file, rows.num_rows, 100, len(body.getvalue()), revision=1)
+        counts = {"rows_in": rows.num_rows, "rows_accepted": rows.num_rows, "parquet_bytes": len(body.getvalue())}
+        verdict = ("v", names.digest(key), 100, "accepted", now())
+        table.put(FileRecord("transactions", "transactions", DAY, key, file, *verdict, **counts))
         return names.slot_id("transactions", "transactions", DAY, key), entry
 
     with ThreadPoolExecutor(8) as pool:
         slots = dict(pool.map(bring, range(FILES)))
-    ledger = Ledger(lake.client("dynamodb"), lake.settings.ledger_table)
-    ledger.table.put(BatchState("transactions", DAY, generation=1, slots=slots, at=now()))
+    table.put(BatchState("transactions", DAY, generation=1, slots=slots, at=now()))
     return Day(lake, slots)
 
 

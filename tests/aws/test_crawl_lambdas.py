@@ -7,20 +7,20 @@ from crawling import ndjson, wait_until_ready
 
 from tests.lake import Lake
 
-FOLDER = "bronze/transactions/transactions/date=2026-01-01"
+FOLDER = "bronze/sales/transactions/year=2026/month=01/day=01"
 
 
 def test_a_deployed_crawler_works_under_its_role_and_athena_reads_what_it_found(lake: Lake) -> None:
     # No dataset's path: the gate refuses the file, the crawler describes whatever lies there.
     rows = ({"transaction_id": "t1", "quantity": 2, "price": 1.5}, {"transaction_id": "t2", "quantity": 1, "price": 2})
     lake.client("s3").put_object(Bucket=lake.bucket, Key=f"{FOLDER}/raw.data", Body=ndjson(*rows).encode())
-    crawler = lake.named("transactions-raw")
+    crawler = lake.named("sales-raw")
     lake.client("glue").start_crawler(Name=crawler)
     last = wait_until_ready(lake.aws, crawler)
     assert last["Status"] == "SUCCEEDED", last
     database = lake.settings.gold_database.removesuffix("gold") + "bronze"
     athena = Athena(lake.aws, lake.bucket, database)
-    query = "SELECT transaction_id, quantity, price FROM transactions_transactions WHERE date = '2026-01-01'"
+    query = "SELECT transaction_id, quantity, price FROM sales_transactions WHERE year = '2026' AND day = '01'"
     assert {("t1", "2", "1.5"), ("t2", "1", "2.0")} <= {tuple(row) for row in athena.rows(query)}
 
 
@@ -28,9 +28,9 @@ def test_the_deployed_functions_ask_and_answer_under_their_roles(lake: Lake) -> 
     """The task of the token is over: `crawled` may answer it, is told so, and forgets it."""
     from localaws.task_tokens import token_of
 
-    crawler = lake.named("transactions-raw")
-    token = token_of(f"{lake.settings.state_machine_arn_prefix}transactions")
-    request = {"crawler": crawler, "pipeline": "transactions", "batch": "b", "run_id": "r", "token": token}
+    crawler = lake.named("sales-raw")
+    token = token_of(f"{lake.settings.state_machine_arn_prefix}sales")
+    request = {"crawler": crawler, "pipeline": "sales", "batch": "b", "run_id": "r", "token": token}
     answer = lake.client("lambda").invoke(FunctionName=lake.named("crawl"), Payload=json.dumps(request).encode())
     assert json.loads(answer["Payload"].read())["crawler"] == crawler
     wait_until_ready(lake.aws, crawler)

@@ -104,11 +104,22 @@ def at_rest(stepfunctions: Any, day: Lake, executions: int) -> bool:
     return len(found) == executions and "RUNNING" not in found
 
 
-def statuses(stepfunctions: Any, day: Lake) -> list[str]:
-    """How each execution stands."""
+def executions(stepfunctions: Any, day: Lake) -> list[dict[str, Any]]:
     arn = f"{day.settings.state_machine_arn_prefix}transactions"
     pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=arn)
-    return [one["status"] for page in pages for one in page["executions"]]
+    return [one for page in pages for one in page["executions"]]
+
+
+def statuses(stepfunctions: Any, day: Lake) -> list[str]:
+    """How each execution stands."""
+    return [one["status"] for one in executions(stepfunctions, day)]
+
+
+def causes(stepfunctions: Any, day: Lake) -> list[str]:
+    """Why executions failed."""
+    failed = [one for one in executions(stepfunctions, day) if one["status"] != "SUCCEEDED"]
+    told = [stepfunctions.describe_execution(executionArn=one["executionArn"]) for one in failed]
+    return [f"{one['name']}: {one.get('error')}: {one.get('cause')}" for one in told]
 
 
 def eventually(look: Callable[[], object], seconds: float = 240) -> None:
@@ -128,8 +139,9 @@ def test_every_five_minutes_a_document_and_each_becomes_one_parquet_file(driven:
 
 
 def test_no_execution_failed_and_gold_has_every_row_once(driven: Driven) -> None:
-    ended = statuses(driven.lake.client("stepfunctions"), driven.lake)
-    assert set(ended) == {"SUCCEEDED"}
+    stepfunctions = driven.lake.client("stepfunctions")
+    ended = statuses(stepfunctions, driven.lake)
+    assert set(ended) == {"SUCCEEDED"}, causes(stepfunctions, driven.lake)
     assert len(ended) == DOCUMENTS
     figures = "count(*), count(distinct transaction_id), sum(total_amount), min(transaction_id), max(transaction_id)"
     identities = sorted(row["transaction_id"] for row in driven.rows)
