@@ -56,8 +56,14 @@ class Config:
     log_retention_days: int
     old_versions_days: int
     athena_results_days: int
+    keep_gold_runs: int
+    """The newest runs of each gold table that stay, shown or not."""
+    monthly_budget_usd: int
+    """People are told when an account's costs of a month go beyond it."""
     generator_schedules: State
     """Whether generators run by their schedules."""
+    layers: bool
+    """Whether functions get third-party packages as layers; where not, their machine has them."""
     functions: MappingProxyType[str, FunctionSize]
     glue: GlueSize
 
@@ -109,6 +115,6 @@ def _value(path: Path, where: str, kind: type[T], values: dict[str, Any]) -> T:
         what = "is missing" if name in expected else "is unknown"
         raise ConfigError(f"{path}: '{prefix}{name}' {what}. Expected {sorted(expected)}")
     for name, value in values.items():
-        if expected[name] in (int, str) and type(value) is not expected[name]:
+        if expected[name] in (int, str, bool) and type(value) is not expected[name]:
             raise ConfigError(f"{path}: '{prefix}{name}' is {value!r}; expected {expected[name].__name__}")
     return kind(**values)

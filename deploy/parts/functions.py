@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from troposphere import GetAtt, If, NoValue, Ref, Sub, Template, awslambda, logs
+from troposphere import Equals, GetAtt, If, Not, NoValue, Ref, Sub, Template, awslambda, logs
 
 from deploy.functions import Function
+from deploy.layers import LAMBDA_PYTHON, LAYERS, LAYERS_OF, layer_parameter
 from deploy.parts.names import (
     FUNCTIONS_DLQ,
-    IS_AWS,
     WAREHOUSE_DATABASE,
     key_arn,
     lambda_environment,
@@ -18,17 +18,9 @@ from deploy.parts.names import (
 )
 from deploy.parts.roles import role_arn
 
-_RUNTIME = "python3.11"
-_LAYERS = {
-    "gate": "GateLayers",
-    "load": "GateLayers",
-    "commit": "GoldLayers",
-    "gold": "GoldLayers",
-    "derive": "GoldLayers",
-    "compact": "GoldLayers",
-    "generate": "GenerateLayers",
-}
-"""Who needs third-party packages. On one machine they come from the virtual environment, on AWS as layers."""
+_RUNTIME = f"python{LAMBDA_PYTHON}"
+_ARCHITECTURE = "x86_64"
+_WITH_LAYERS = "WithLayers"
 
 _ABOUT = {
     "gate": "Judges an arrived file and each of its rows",
@@ -37,6 +29,7 @@ _ABOUT = {
     "publish": "Points the catalog at a run's results",
     "failed": "Records a failed run and tells people",
     "sweep": "Does what was left undone and tells what waits too long",
+    "tidy": "Removes gold that nobody sees, marks versions in bronze that no longer count",
     "derive": "Makes the gold tables that follow a published one",
     "load": "Loads published gold into the warehouse",
     "crawl": "Starts a crawler for a workflow that waits for it",
@@ -48,6 +41,7 @@ _RETRIES = 2
 
 
 def add(template: Template, functions: Sequence[Function]) -> None:
+    _add_layers(template)
     for function in functions:
         _add_function(template, function)
         if function.asynchronous:
@@ -62,6 +56,28 @@ def function_arn(who: str) -> Any:
     return GetAtt(function_id(who), "Arn")
 
 
+def _add_layers(template: Template) -> None:
+    """Third-party packages. Where the parameters are empty, functions find them without layers."""
+    template.add_condition(_WITH_LAYERS, Not(Equals(Ref(layer_parameter(next(iter(LAYERS)))), "")))
+    for layer, about in LAYERS.items():
+        template.add_resource(
+            awslambda.LayerVersion(
+                logical_id(layer, "layer"),
+                Condition=_WITH_LAYERS,
+                LayerName=named(layer),
+                Description=about,
+                CompatibleRuntimes=[_RUNTIME],
+                CompatibleArchitectures=[_ARCHITECTURE],
+                Content=awslambda.Content(S3Bucket=Ref("ArtifactsBucket"), S3Key=Ref(layer_parameter(layer))),
+            )
+        )
+
+
+def _layers(kind: str) -> dict[str, Any]:
+    layers = [Ref(logical_id(layer, "layer")) for layer in LAYERS_OF.get(kind, ())]
+    return {"Layers": If(_WITH_LAYERS, layers, NoValue)} if layers else {}
+
+
 def _add_function(template: Template, function: Function) -> None:
     group = logical_id(function.who, "log")
     template.add_resource(
@@ -73,7 +89,6 @@ def _add_function(template: Template, function: Function) -> None:
         )
     )
     size = logical_id(function.kind)
-    layers = {"Layers": If(IS_AWS, Ref(_LAYERS[function.kind]), NoValue)} if function.kind in _LAYERS else {}
     about = f"{_ABOUT[function.kind]} of {function.pipeline}" if function.pipeline else _ABOUT[function.kind]
     template.add_resource(
         awslambda.Function(
@@ -81,6 +96,7 @@ def _add_function(template: Template, function: Function) -> None:
             FunctionName=named(function.who),
             Description=about,
             Runtime=_RUNTIME,
+            Architectures=[_ARCHITECTURE],
             Handler=f"{function.kind}.handler",
             Code=awslambda.Code(S3Bucket=Ref("ArtifactsBucket"), S3Key=Ref("FunctionsKey")),
             Role=role_arn(function.who),
@@ -88,8 +104,9 @@ def _add_function(template: Template, function: Function) -> None:
             Timeout=setting(f"{size}TimeoutSeconds"),
             EphemeralStorage=awslambda.EphemeralStorage(Size=setting(f"{size}StorageMb")),
             Environment=awslambda.Environment(Variables=lambda_environment() | _own_environment(function)),
+            KmsKeyArn=key_arn(),
             DependsOn=[group],  # otherwise Lambda makes it, without retention and key
-            **layers,
+            **_layers(function.kind),
         )
     )
 
@@ -101,6 +118,8 @@ def _own_environment(function: Function) -> dict[str, Any]:
             "LAKE_WAREHOUSE_DATABASE": WAREHOUSE_DATABASE,
             "LAKE_WAREHOUSE_ROLE_ARN": role_arn("warehouse"),
         }
+    if function.kind == "tidy":
+        return {"LAKE_KEEP_GOLD_RUNS": setting("KeepGoldRuns")}
     return {"LAKE_PIPELINE": function.pipeline} if function.pipeline else {}
 
 

@@ -8,6 +8,7 @@ from troposphere import Equals, FindInMap, GetAtt, Join, Not, Parameter, Ref, Sp
 
 from deploy.config import Config
 from deploy.functions import KINDS
+from deploy.layers import LAYERS, layer_parameter
 
 IS_AWS = "IsAws"
 HAS_EMAIL = "HasEmail"
@@ -53,6 +54,11 @@ def underscored_prefix(suffix: str) -> Any:
     return Join("_", [Join("_", Split("-", Ref("Prefix"))), suffix])
 
 
+def near_timeout_setting(kind: str) -> str:
+    """The setting with nine tenths of a function's timeout, milliseconds."""
+    return f"{kind.capitalize()}NearTimeoutMs"
+
+
 def lambda_environment() -> dict[str, Any]:
     """`lakehouse.settings.Settings` as variables."""
     return {f"LAKE_{name.upper()}": value for name, value in settings_values().items()}
@@ -95,21 +101,17 @@ def add_parameters(template: Template, configs: Iterable[Config]) -> None:
             Description="Row of the mapping Environments: sizes and times from config/",
         ),
         Parameter("NotificationEmail", Type="String", Default="", Description="Told of failures; empty: nobody"),
-        Parameter("ArtifactsBucket", Type="String", Description="Holds the three objects below"),
+        Parameter("ArtifactsBucket", Type="String", Description="Holds the objects below"),
         Parameter("FunctionsKey", Type="String", Description="Object key of the functions' zip"),
         Parameter("GlueScriptKey", Type="String", Description="Object key of the Glue script"),
         Parameter("GlueModulesKey", Type="String", Description="Object key of the zip of the Glue script's modules"),
-        Parameter(
-            "GateLayers", Type="CommaDelimitedList", Default="", Description="ARNs of the layers of gate and load (AWS)"
-        ),
-        Parameter(
-            "GoldLayers",
-            Type="CommaDelimitedList",
-            Default="",
-            Description="ARNs of the layers of commit, gold, derive and compact (AWS)",
-        ),
-        Parameter(
-            "GenerateLayers", Type="CommaDelimitedList", Default="", Description="ARNs of the generators' layers (AWS)"
+        *(
+            Parameter(
+                layer_parameter(layer),
+                Type="String",
+                Description="Object key of the layer with " + about.partition(":")[0] + "; empty: no layers",
+            )
+            for layer, about in LAYERS.items()
         ),
     ):
         template.add_parameter(parameter)
@@ -125,11 +127,16 @@ def _row(config: Config) -> dict[str, Any]:
         for setting_name, field in FUNCTION_SETTINGS
     }
     glue = config.glue
-    return functions | {
+    near_timeout = {near_timeout_setting(who): config.functions[who].timeout_seconds * 900 for who in KINDS}
+    return {
+        **functions,
+        **near_timeout,
         "Kind": config.kind,
         "LogRetentionDays": config.log_retention_days,
         "OldVersionsDays": config.old_versions_days,
         "AthenaResultsDays": config.athena_results_days,
+        "KeepGoldRuns": config.keep_gold_runs,
+        "MonthlyBudgetUsd": config.monthly_budget_usd,
         "GeneratorSchedules": config.generator_schedules,
         "GateVisibilitySeconds": config.gate_visibility_seconds,
         "GlueWorkerType": glue.worker_type,
