@@ -50,6 +50,7 @@ check: setup-dev  ## Lint, types, template: everything that needs no running lak
 	@$(PY) -m mypy glue  # apart: a handler and a job script may have the same name
 	@$(PY) -m deploy.check
 	@$(PY) -m scripts.document_pipelines --check
+	@$(PY) -m scripts.document_monitoring --check
 
 lint: setup-dev  ## Only ruff
 	@$(PY) -m ruff check .
@@ -67,6 +68,7 @@ template: setup  ## Build deploy/template.json anew from pipelines/, iam/, kms/ 
 
 docs: setup  ## Write the tables of docs/pipelines/ anew from the contracts
 	@$(PY) -m scripts.document_pipelines
+	@$(PY) -m scripts.document_monitoring
 
 bench: setup-dev  ## Compare the lake with Spark, DuckDB and Polars on the same 3 x 1,000,000 records (about 5 minutes)
 	@$(PY) -m bench --rows $(ROWS)

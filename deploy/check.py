@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploy.config import ROOT, load_configs
+from deploy.metrics import problems as metric_problems
 from deploy.template import TEMPLATE_FILE, build_template
 
 LIMIT_BYTES = 1_000_000
@@ -64,7 +65,7 @@ def problems(committed: str | None, built: str) -> list[str]:
     if committed != built:
         name = TEMPLATE_FILE.relative_to(ROOT)
         found.append(f"{name} is stale: run `make template` (or `lake template --write`) and commit it")
-    return [*found, *beyond_limits(built), *findings(built)]
+    return [*found, *beyond_limits(built), *metric_problems(json.loads(built)["Resources"]), *findings(built)]
 
 
 def _policy_size(role: dict[str, Any]) -> int:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import names
-from lakehouse.errors import EventError
+from lakehouse.errors import BalanceError, EventError
 from lakehouse.ledger.items import DatasetBalance, GoldResult, RunRecord, RunStatus, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
@@ -113,6 +113,11 @@ def failure_of(event: Mapping[str, Any]) -> RunFailure:
         raise EventError(
             f"Input of the failure state lacks something: {problem!r}. Expected pipeline, batch, run_id, error.Error"
         ) from problem
+
+
+def is_unbalanced(failure: RunFailure) -> bool:
+    """Whether rows were lost or doubled: the step says so as the class of its error, a Glue job in what it says."""
+    return BalanceError.__name__ in f"{failure.error} {failure.said}"
 
 
 def record_failure(failure: RunFailure, ledger: Ledger, sns: "SNSClient", topic_arn: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from lakehouse import notify
 from lakehouse.aws import client
 from lakehouse.contract.load import pipelines
 from lakehouse.ledger.store import Ledger
+from lakehouse.metrics import measure
 from lakehouse.plan import RunPlan
 from lakehouse.publish.announce import announce
 from lakehouse.publish.catalog import Catalog
@@ -24,5 +25,6 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         Ledger(client("dynamodb"), settings.ledger_table),
         lambda published: announce(client("events"), settings.event_source, published),
         lambda message: notify.send(client("sns"), settings.topic_arn, message),
+        lambda seconds: measure(settings.event_source, plan.pipeline, {"GoldLagSeconds": seconds}),
     )
     return {"pipeline": plan.pipeline, "batch": plan.batch, "run_id": plan.run_id, "outcome": outcome}

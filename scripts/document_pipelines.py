@@ -12,7 +12,7 @@ from lakehouse.contract.model import Column, Dataset, GoldTable, Pipeline, Seed
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "pipelines"
-BEGIN, END = "<!-- made from the contract by `make docs` -->", "<!-- end -->"
+END = "<!-- end -->"
 
 
 def tables(pipeline: Pipeline) -> str:
@@ -93,17 +93,18 @@ def _about(query: Path) -> str:
     return query.read_text().splitlines()[0].removeprefix("--").strip().partition(". ")[0].rstrip(".")
 
 
-def page(text: str, made: str) -> str:
-    """A page with its made part renewed.
+def page(text: str, made: str, made_from: str = "the contract by `make docs`") -> str:
+    """A page with the part renewed that is made from something.
 
     Raises:
         ValueError: it has no place for it.
     """
-    before, begin, rest = text.partition(BEGIN)
+    wanted = f"<!-- made from {made_from} -->"
+    before, begin, rest = text.partition(wanted)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"expected the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+        raise ValueError(f"expected the lines {wanted} and {END}")
+    return f"{before}{begin}\n{made}\n{END}{after}"
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from deploy.parts.names import GATE_QUEUE, LAKE_BUCKET
 from deploy.parts.queues import DEAD_LETTERS
 from deploy.parts.storage import REQUEST_METRICS
 from deploy.parts.workflows import job_id, machine_id
+from lakehouse import metrics as own
 from lakehouse.contract.model import Pipeline
 
 _WIDTH, _HEIGHT = 8, 6
@@ -34,7 +35,15 @@ def add(template: Template, functions: Sequence[Function], pipelines: Sequence[P
 
 def body(functions: Sequence[Function], pipelines: Sequence[Pipeline]) -> dict[str, Any]:
     """The dashboard: a row for each kind of thing, three widgets in it."""
-    rows = (_functions(functions), _executions(pipelines), _jobs(pipelines), _queues(), _storage())
+    rows = (
+        _data(pipelines),
+        _executions(pipelines),
+        _functions(functions),
+        _limits(functions, pipelines),
+        _jobs(pipelines),
+        _queues(),
+        _storage(),
+    )
     widgets = [
         {**widget, "x": column * _WIDTH, "y": row * _HEIGHT, "width": _WIDTH, "height": _HEIGHT}
         for row, of_row in enumerate(rows)
@@ -43,15 +52,42 @@ def body(functions: Sequence[Function], pipelines: Sequence[Pipeline]) -> dict[s
     return {"start": "-P1D", "widgets": widgets}
 
 
-def _functions(functions: Sequence[Function]) -> list[dict[str, Any]]:
-    def lines(metric: str) -> list[Metric]:
-        return [["AWS/Lambda", metric, "FunctionName", _ref(function_id(one.who))] for one in functions]
+def _data(pipelines: Sequence[Pipeline]) -> list[dict[str, Any]]:
+    """What the lake counts itself."""
+
+    def lines(*metrics: str) -> list[Metric]:
+        return [_own_line(metric, pipeline) for pipeline in pipelines for metric in metrics]
 
     return [
-        _widget("Functions: invocations", lines("Invocations"), "Sum"),
-        _widget("Functions: errors", lines("Errors"), "Sum"),
-        _widget("Functions: average duration (ms)", lines("Duration"), "Average"),
+        _widget("Rows: in, quarantined", lines("RowsIn", "RowsQuarantined"), "Sum"),
+        _widget("Files refused, runs that do not balance", lines("FilesRefused", "BalanceMismatches"), "Sum"),
+        _widget("Batches overdue, runs stuck", lines("BatchesOverdue", "RunsStuck"), "Maximum"),
     ]
+
+
+def _own_line(metric: str, pipeline: Pipeline) -> Metric:
+    return [own.NAMESPACE, metric, own.DIMENSIONS[0], "${Prefix}", own.DIMENSIONS[1], pipeline.name]
+
+
+def _functions(functions: Sequence[Function]) -> list[dict[str, Any]]:
+    return [
+        _widget("Functions: invocations", _function_lines("Invocations", functions), "Sum"),
+        _widget("Functions: errors", _function_lines("Errors", functions), "Sum"),
+        _widget("Functions: average duration (ms)", _function_lines("Duration", functions), "Average"),
+    ]
+
+
+def _limits(functions: Sequence[Function], pipelines: Sequence[Pipeline]) -> list[dict[str, Any]]:
+    lag = [_own_line("GoldLagSeconds", pipeline) for pipeline in pipelines]
+    return [
+        _widget("Gold: seconds until readers see it", lag, "Maximum"),
+        _widget("Functions: throttles", _function_lines("Throttles", functions), "Sum"),
+        _widget("Functions: longest duration (ms)", _function_lines("Duration", functions), "Maximum"),
+    ]
+
+
+def _function_lines(metric: str, functions: Sequence[Function]) -> list[Metric]:
+    return [["AWS/Lambda", metric, "FunctionName", _ref(function_id(one.who))] for one in functions]
 
 
 def _executions(pipelines: Sequence[Pipeline]) -> list[dict[str, Any]]:

@@ -44,6 +44,13 @@ def is_judged(slot: SlotState | None, version: ObjectVersion, contract_hash: str
     return slot is not None and slot.judged_version_id == version.version_id and slot.contract_hash == contract_hash
 
 
+def measured(file: FileRecord) -> dict[str, int]:
+    """What is counted of a verdict. A refused file goes to quarantine with all of its rows."""
+    refused = file.verdict == "refused"
+    quarantined = file.rows_in if refused else file.rows_quarantined
+    return {"RowsIn": file.rows_in, "RowsQuarantined": quarantined, "FilesRefused": int(refused)}
+
+
 def file_record(
     place: Place,
     version: ObjectVersion,

@@ -30,6 +30,7 @@ from lakehouse.gate.settle import Settler
 from lakehouse.ledger.items import FileRecord, SlotState, now
 from lakehouse.ledger.store import Ledger
 from lakehouse.log import log
+from lakehouse.metrics import measure
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ class Gate:
             seconds=round(seconds, 3),
             parts_seconds=judgement.seconds,
         )
+        if recorded:
+            measure(self.settings.event_source, place.pipeline, decide.measured(file))
         return slot if recorded else None
 
     @contextmanager

@@ -1,10 +1,12 @@
 """The publishing step as the workflow calls it: swap the pointers, say so to programs and people, close the run."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from lakehouse import runs
 from lakehouse.contract.model import Pipeline
 from lakehouse.errors import PublishError
+from lakehouse.ledger.items import BatchState, RunRecord
 from lakehouse.ledger.store import Ledger
 from lakehouse.notify import Notification
 from lakehouse.plan import RunPlan, first_tables
@@ -14,10 +16,18 @@ from lakehouse.publish.messages import about_run
 from lakehouse.publish.publish import Outcome, outcome_of, publish_run
 
 Tell = Callable[[Notification], None]
+Count = Callable[[float], None]
+"""Counts how many seconds readers waited for a run's gold."""
 
 
 def finish_run(
-    pipeline: Pipeline, plan: RunPlan, catalog: Catalog, ledger: Ledger, announce: Announce, tell: Tell
+    pipeline: Pipeline,
+    plan: RunPlan,
+    catalog: Catalog,
+    ledger: Ledger,
+    announce: Announce,
+    tell: Tell,
+    count: Count = lambda _: None,
 ) -> Outcome:
     """Publish what the engine recorded in the run's ledger item, then say so, then record it.
 
@@ -42,8 +52,19 @@ def finish_run(
         announce([_published(plan, table, one.location) for table, one in shown.items() if one.any])
         tell(about_run(run, made, outcome))
         record = runs.published if outcome == "published" else runs.superseded
-        record(ledger, plan.pipeline, plan.batch, plan.run_id)
+        recorded = record(ledger, plan.pipeline, plan.batch, plan.run_id)
+        lag = lag_seconds(recorded, ledger.batch(plan.pipeline, plan.batch))
+        if lag is not None:
+            count(lag)
     return outcome
+
+
+def lag_seconds(run: RunRecord | None, batch: BatchState) -> float | None:
+    """From the last change of a run's batch, or a person's asking, until readers see its gold. None: they see other
+    gold, or the batch has changed since, and its newer run will tell."""
+    if run is None or run.published_at is None or run.generation != batch.generation:
+        return None
+    return (datetime.fromisoformat(run.published_at) - datetime.fromisoformat(batch.at)).total_seconds()
 
 
 def _published(plan: RunPlan, table: str, location: str) -> GoldPublished:

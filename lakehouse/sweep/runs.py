@@ -19,6 +19,21 @@ from lakehouse.sweep.messages import about_stuck, about_unrecorded
 
 
 @dataclass(frozen=True)
+class SeenTo:
+    """A doubtful run."""
+
+    run: RunRecord
+    needed: Action
+    done: Action
+    """`leave` also where somebody else does what is needed, or did it."""
+
+    @property
+    def stuck(self) -> bool:
+        """It has no end within its time, or ended without a word: a person has to look at it."""
+        return self.needed in ("tell_stuck", "tell_unrecorded")
+
+
+@dataclass(frozen=True)
 class RunSweeper:
     """Sees to runs without an end. `sweep_id` and `at` as in `Sweeper`."""
 
@@ -26,8 +41,8 @@ class RunSweeper:
     sweep_id: str
     at: datetime
 
-    def sweep(self, pipeline: Pipeline, since: str) -> Iterator[tuple[RunRecord, Action]]:
-        """See to every doubtful run that was recorded first after `since`; what was done to each."""
+    def sweep(self, pipeline: Pipeline, since: str) -> Iterator[SeenTo]:
+        """See to every doubtful run that was recorded first after `since`."""
         ledger = self.settler.ledger
         for seen in ledger.runs(pipeline.name, since):
             if not decide.is_doubtful(seen, pipeline.deadlines, self.at):
@@ -35,10 +50,9 @@ class RunSweeper:
             execution = self._execution(seen)
             run = ledger.run(seen.pipeline, seen.batch, seen.run_id)
             if run is not None:
-                yield run, self._see_to(pipeline, run, execution)
+                yield self._see_to(pipeline, run, execution)
 
-    def _see_to(self, pipeline: Pipeline, run: RunRecord, execution: Execution | None) -> Action:
-        """What was done: `leave` also where somebody else does it or did it."""
+    def _see_to(self, pipeline: Pipeline, run: RunRecord, execution: Execution | None) -> SeenTo:
         needed = run_needed(pipeline, self.settler.ledger.batch(run.pipeline, run.batch))
         action = decide.what_to_do(run, execution, needed, pipeline.deadlines, self.at)
         done = True
@@ -53,9 +67,9 @@ class RunSweeper:
         elif action == "tell_unrecorded" and execution is not None:
             done = self._tell(run, about_unrecorded(run, execution))
         if not done or action == "leave":
-            return "leave"
+            return SeenTo(run, action, "leave")
         log("run_swept", pipeline=run.pipeline, batch=run.batch, run_id=run.run_id, status=run.status, action=action)
-        return action
+        return SeenTo(run, action, action)
 
     def _tell(self, run: RunRecord, message: Notification) -> bool:
         table = self.settler.ledger.table

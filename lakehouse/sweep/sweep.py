@@ -18,6 +18,7 @@ from lakehouse.gate.settle import Settler
 from lakehouse.ledger import notices
 from lakehouse.ledger.items import BatchState, SlotState
 from lakehouse.log import log
+from lakehouse.metrics import measure
 from lakehouse.names import UNKNOWN
 from lakehouse.sweep import decide
 from lakehouse.sweep.messages import about_overdue
@@ -82,17 +83,18 @@ class Sweeper:
         """
         slots = tuple(self.settler.ledger.slots(pipeline.name, self._since))
         batches = self._batches(pipeline.name, slots)
-        runs = RunSweeper(self.settler, self.sweep_id, self.at)
-        return [
+        done = [
             *self._settle(slots, batches),
             *self._start(pipeline, batches),
             *self._tell_overdue(pipeline, batches, decide.by_batch(slots)),
-            *(
-                Swept(action, run.pipeline, run.batch, run.run_id)
-                for run, action in runs.sweep(pipeline, self._since)
-                if action != "leave"
-            ),
         ]
+        runs = tuple(RunSweeper(self.settler, self.sweep_id, self.at).sweep(pipeline, self._since))
+        waiting = sum(bool(decide.overdue(pipeline, batch, self.at)) for batch in batches.values())
+        found = {"BatchesOverdue": waiting, "RunsStuck": sum(one.stuck for one in runs)}
+        if any(found.values()):
+            measure(self.settler.settings.event_source, pipeline.name, {k: v for k, v in found.items() if v})
+        swept = (one for one in runs if one.done != "leave")
+        return [*done, *(Swept(one.done, one.run.pipeline, one.run.batch, one.run.run_id) for one in swept)]
 
     @property
     def _since(self) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 
-from localaws.metrics import alarms, executions, queues, record, storage
+from localaws.metrics import alarms, embedded, executions, queues, record, storage
 
 _EVERY_SECONDS, _TOGETHER_SECONDS = 1.0, 0.25
 _stop = threading.Event()
@@ -14,6 +14,7 @@ def install() -> None:
     record.install()
     alarms.install()
     executions.install()
+    embedded.install()
 
 
 def start() -> None:
