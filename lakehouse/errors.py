@@ -37,6 +37,10 @@ class PublishError(LakeError):
     """The catalog pointer could not be moved although the run brings newer data."""
 
 
+class TidyError(LakeError):
+    """S3 did not remove what nobody needs any more."""
+
+
 class CrawlError(LakeError):
     """A crawler has not come to rest, so those who wait for it cannot be answered yet."""
 

@@ -104,7 +104,9 @@ def lifecycle_rules(properties: Properties) -> Properties:
 
 
 def _lifecycle_rule(rule: Properties) -> Properties:
-    made: Properties = {"Status": rule.pop("Status"), "Filter": {"Prefix": rule.pop("Prefix", "")}}
+    prefix, tags = rule.pop("Prefix", ""), rule.pop("TagFilters", [])
+    some: Properties = {"And": {"Prefix": prefix, "Tags": tags}} if tags else {"Prefix": prefix}
+    made: Properties = {"Status": rule.pop("Status"), "Filter": some}
     renamed: dict[str, Callable[[Any], Properties]] = {
         "Id": lambda value: {"ID": value},
         "ExpirationInDays": lambda value: {"Expiration": {"Days": int(value)}},

@@ -23,6 +23,7 @@ from lakehouse.ledger.items import (
     RunRecord,
     SlotInForce,
     SlotState,
+    UnshownRun,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _TO_DYNAMODB, _OF_DYNAMODB = TypeSerializer(), TypeDeserializer()
 
 def partition_key(record: AnyRecord) -> str:
     """`pk` of a record."""
-    if isinstance(record, GoldPointer | PartitionPointer):
+    if isinstance(record, GoldPointer | PartitionPointer | UnshownRun):
         return f"_gold#{record.pipeline}"
     if isinstance(record, CrawlWait):
         return f"_crawl#{record.crawler}"
@@ -59,6 +60,8 @@ def sort_key(record: AnyRecord) -> str:
             return f"TABLE#{record.table}"
         case PartitionPointer():
             return f"PART#{record.table}#{record.value}"
+        case UnshownRun():
+            return f"UNSHOWN#{record.table}#{record.run_id}"
         case CrawlWait():
             return f"WAIT#{record.run_id}"
         case Erasure():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lakehouse.ledger.items import GoldPointer, GoldResult, PartitionPointer, RunRecord
+from lakehouse.ledger.items import GoldPointer, GoldResult, PartitionPointer, RunRecord, UnshownRun
 from lakehouse.ledger.table import LedgerTable
 
 
@@ -23,6 +23,10 @@ class GoldLedger:
     def partitions(self, pipeline: str, table: str) -> Iterator[PartitionPointer]:
         """All partitions of a gold table, empty ones included, in the order of their values."""
         return self.table.below(PartitionPointer, f"_gold#{pipeline}", f"PART#{table}#")
+
+    def unshown(self, pipeline: str, table: str) -> Iterator[UnshownRun]:
+        """Notes of runs of a gold table that nobody is shown, read consistently."""
+        return self.table.below(UnshownRun, f"_gold#{pipeline}", f"UNSHOWN#{table}#")
 
     def put_pointer(self, pointer: GoldPointer) -> None:
         """Remember where a gold table points."""

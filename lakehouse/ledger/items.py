@@ -11,6 +11,7 @@ Every item has `pk` = `<pipeline>#<batch>`, a sort key `sk`, `kind`, and for the
 | `RunRecord` | `RUN#<run_id>` | run |
 | `GoldPointer` | `TABLE#<table>`, pk `_gold#<pipeline>` | gold table |
 | `PartitionPointer` | `PART#<table>#<value>`, pk `_gold#<pipeline>` | partition of a gold table, empty ones included |
+| `UnshownRun` | `UNSHOWN#<table>#<run_id>`, pk `_gold#<pipeline>` | run of a gold table that nobody is shown |
 | `CrawlWait` | `WAIT#<run_id>`, pk `_crawl#<crawler>` | run that waits for a crawler |
 | `Erasure` | `ERASURE#<erasure_id>`, pk `_erasure#<pipeline>` | person who was forgotten |
 """
@@ -258,6 +259,18 @@ class PartitionPointer:
 
 
 @dataclass(frozen=True)
+class UnshownRun:
+    """A note that readers are not shown a run's files of a gold table. It goes with the files, or when they are."""
+
+    kind: ClassVar[str] = "unshown"
+    pipeline: str
+    table: str
+    run_id: str
+    at: str
+    """When it was found so first."""
+
+
+@dataclass(frozen=True)
 class CrawlWait:
     """A workflow's task that waits until a crawl has ended that began after it asked."""
 
@@ -293,9 +306,20 @@ class Erasure:
     ended_at: str | None = None
 
 
-AnyRecord = BatchState | SlotState | FileRecord | RunRecord | GoldPointer | PartitionPointer | CrawlWait | Erasure
+AnyRecord = (
+    BatchState | SlotState | FileRecord | RunRecord | GoldPointer | PartitionPointer | UnshownRun | CrawlWait | Erasure
+)
 Record = TypeVar(
-    "Record", BatchState, SlotState, FileRecord, RunRecord, GoldPointer, PartitionPointer, CrawlWait, Erasure
+    "Record",
+    BatchState,
+    SlotState,
+    FileRecord,
+    RunRecord,
+    GoldPointer,
+    PartitionPointer,
+    UnshownRun,
+    CrawlWait,
+    Erasure,
 )
 
 
