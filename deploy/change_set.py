@@ -59,7 +59,7 @@ class ChangeSet:
 
     stack: str
     stack_id: str
-    id: str
+    name: str
     creates: bool
     """Whether the stack is not there yet."""
     changes: tuple[Change, ...]
@@ -74,6 +74,7 @@ class StackEvent:
     type: str
     status: str
     reason: str
+    physical_id: str = ""
 
     @property
     def failed(self) -> bool:
@@ -96,10 +97,11 @@ def propose(
     """
     known = _at_rest(client, stack)
     kind: ChangeSetTypeType = "UPDATE" if known else "CREATE"
+    name = f"lake-{uuid.uuid4().hex}"
     try:
         made = client.create_change_set(
             StackName=stack,
-            ChangeSetName=f"lake-{uuid.uuid4().hex}",
+            ChangeSetName=name,
             ChangeSetType=kind,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=list(_CAPABILITIES),  # type: ignore[arg-type]
@@ -107,8 +109,8 @@ def propose(
         )
     except ClientError as error:
         raise DeployError(f"CloudFormation refuses stack '{stack}': {error.response['Error']['Message']}") from error
-    described = _settled(client, made["Id"])
-    proposed = ChangeSet(stack, made["StackId"], made["Id"], known is None, tuple(_changes(client, made["Id"])))
+    described = _settled(client, stack, name)
+    proposed = ChangeSet(stack, made["StackId"], name, known is None, tuple(_changes(client, stack, name)))
     if described["Status"] != "FAILED":
         return proposed
     discard(client, proposed)
@@ -124,8 +126,10 @@ def execute(client: "CloudFormationClient", proposed: ChangeSet, tell: Tell) -> 
     Raises:
         DeployError: the stack rolled back; one that was to be created is removed again.
     """
-    before = {event.id for event in _events(client, proposed.stack_id)}
-    client.execute_change_set(ChangeSetName=proposed.id, ClientRequestToken=uuid.uuid4().hex)
+    before = {event.id for event in events(client, proposed.stack_id)}
+    client.execute_change_set(
+        StackName=proposed.stack, ChangeSetName=proposed.name, ClientRequestToken=uuid.uuid4().hex
+    )
     told = follow(client, proposed.stack_id, before, tell)
     done = describe(client, proposed.stack_id)
     status = done["StackStatus"] if done else "DELETE_COMPLETE"
@@ -144,7 +148,7 @@ def execute(client: "CloudFormationClient", proposed: ChangeSet, tell: Tell) -> 
 
 def discard(client: "CloudFormationClient", proposed: ChangeSet) -> None:
     """Throw a change set away, and the empty stack that it made for itself where there was none."""
-    client.delete_change_set(ChangeSetName=proposed.id)
+    client.delete_change_set(StackName=proposed.stack, ChangeSetName=proposed.name)
     if proposed.creates:
         client.delete_stack(StackName=proposed.stack)
         follow(client, proposed.stack_id, set(), lambda _: None)
@@ -152,7 +156,7 @@ def discard(client: "CloudFormationClient", proposed: ChangeSet) -> None:
 
 def delete_stack(client: "CloudFormationClient", stack_id: str, tell: Tell) -> list[StackEvent]:
     """Delete a stack and wait, telling each event; returns those that happened meanwhile."""
-    before = {event.id for event in _events(client, stack_id)}
+    before = {event.id for event in events(client, stack_id)}
     client.delete_stack(StackName=stack_id)
     return follow(client, stack_id, before, tell)
 
@@ -174,7 +178,7 @@ def follow(client: "CloudFormationClient", stack_id: str, known: set[str], tell:
     told: list[StackEvent] = []
     while True:
         found = describe(client, stack_id)
-        new = [event for event in _events(client, stack_id) if event.id not in known]
+        new = [event for event in events(client, stack_id) if event.id not in known]
         for event in reversed(new):
             tell(event)
             told.append(event)
@@ -206,10 +210,10 @@ def _at_rest(client: "CloudFormationClient", stack: str) -> "StackTypeDef | None
     return known
 
 
-def _settled(client: "CloudFormationClient", change_set: str) -> "DescribeChangeSetOutputTypeDef":
+def _settled(client: "CloudFormationClient", stack: str, change_set: str) -> "DescribeChangeSetOutputTypeDef":
     deadline, pause = time.monotonic() + _LIMIT_SECONDS, _FIRST_POLL_SECONDS
     while True:
-        found = client.describe_change_set(ChangeSetName=change_set)
+        found = client.describe_change_set(StackName=stack, ChangeSetName=change_set)
         if found["Status"] in ("CREATE_COMPLETE", "FAILED"):
             return found
         if time.monotonic() > deadline:
@@ -218,8 +222,8 @@ def _settled(client: "CloudFormationClient", change_set: str) -> "DescribeChange
         pause = min(_LONGEST_POLL_SECONDS, pause * 1.5)
 
 
-def _changes(client: "CloudFormationClient", change_set: str) -> Iterator[Change]:
-    for page in client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set):
+def _changes(client: "CloudFormationClient", stack: str, change_set: str) -> Iterator[Change]:
+    for page in client.get_paginator("describe_change_set").paginate(StackName=stack, ChangeSetName=change_set):
         yield from map(_change, page["Changes"])
 
 
@@ -229,7 +233,7 @@ def _change(found: "ChangeTypeDef") -> Change:
     return Change(resource["Action"], resource["LogicalResourceId"], resource["ResourceType"], replacement)
 
 
-def _events(client: "CloudFormationClient", stack_id: str) -> list[StackEvent]:
+def events(client: "CloudFormationClient", stack_id: str) -> list[StackEvent]:
     """A stack's events, newest first."""
     return [
         StackEvent(
@@ -238,6 +242,7 @@ def _events(client: "CloudFormationClient", stack_id: str) -> list[StackEvent]:
             event.get("ResourceType", ""),
             event.get("ResourceStatus", ""),
             event.get("ResourceStatusReason", ""),
+            event.get("PhysicalResourceId", ""),
         )
         for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id)
         for event in page["StackEvents"]

@@ -1,0 +1,182 @@
+"""What a deployment has made and is there now: the resources of its stack, and what they hold. Reads only.
+
+A stack that is gone is still known to CloudFormation for 90 days by its id, and its events say what it left behind; so
+a removal that was interrupted after it finds the rest.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deploy.bucket import artifacts_bucket, made_here
+from deploy.change_set import STACK, describe, events
+
+BUCKET, TABLE, KEY = "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"
+FUNCTION, JOB, CRAWLER = "AWS::Lambda::Function", "AWS::Glue::Job", "AWS::Glue::Crawler"
+
+CRAWLER_LOGS = "/aws-glue/crawlers"
+JOB_LOGS = ("/aws-glue/jobs/output", "/aws-glue/jobs/error", "/aws-glue/jobs/logs-v2")
+"""Groups that all crawlers and jobs of an account share; a stream is named by its crawler, or begins with a run's id.
+https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html"""
+
+GONE = frozenset({"404", "NoSuchBucket", "NotFound", "ResourceNotFoundException", "NotFoundException"})
+_WAITS_FOR_DELETION = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
+
+Client = Callable[[str], Any]
+"""A client of a service by its name."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a stack."""
+
+    logical_id: str
+    type: str
+    physical_id: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something that holds data and outlives its stack, or was never in it."""
+
+    type: str
+    name: str
+    """Its physical id: a bucket's or table's name, a key's id."""
+    things: int
+    """Versions and delete markers in a bucket, items in a table."""
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class LogStream:
+    """A stream in a log group that is not ours alone."""
+
+    group: str
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Remains:
+    """All that is there of a deployment."""
+
+    stack: str
+    stack_id: str | None
+    """None: the stack itself is gone."""
+    resources: tuple[Resource, ...]
+    """Of the stack, while it is there."""
+    kept: tuple[Kept, ...]
+    log_groups: tuple[Kept, ...]
+    """Of the functions; those that the stack declares go with it, and come back if a function writes late."""
+    log_streams: tuple[LogStream, ...]
+    foreign: tuple[str, ...]
+    """Buckets of our name that no deployment has made: they stay."""
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.stack_id or self.kept or self.log_groups or self.log_streams)
+
+
+def find_remains(client: Client, prefix: str, account: str) -> Remains:
+    """Look for everything that deployments of `prefix` have made in this account and region."""
+    cloudformation = client("cloudformation")
+    live = describe(cloudformation, prefix)
+    resources = _resources(cloudformation, prefix) if live else ()
+    known = resources or tuple(_left_behind(cloudformation, prefix))
+    bucket = artifacts_bucket(prefix, account)
+    ours = made_here(client("s3"), bucket)
+    places = [one for one in known if one.type in (BUCKET, TABLE, KEY)]
+    if ours:
+        places.append(Resource("", BUCKET, bucket))
+    return Remains(
+        stack=prefix,
+        stack_id=live["StackId"] if live else None,
+        resources=resources,
+        kept=tuple(found for one in places if (found := measure(client, one.type, one.physical_id))),
+        log_groups=tuple(_log_groups(client("logs"), known)),
+        log_streams=tuple(_log_streams(client, resources)),
+        foreign=(bucket,) if ours is False else (),
+    )
+
+
+def measure(client: Client, kind: str, name: str) -> Kept | None:
+    """How much a bucket, a table or a key holds; None: it is not there, or waits for its deletion already."""
+    try:
+        if kind == TABLE:
+            table = client("dynamodb").describe_table(TableName=name)["Table"]
+            return Kept(TABLE, name, table.get("ItemCount", 0), table.get("TableSizeBytes", 0))
+        if kind == KEY:
+            state = client("kms").describe_key(KeyId=name)["KeyMetadata"]["KeyState"]
+            return None if state in _WAITS_FOR_DELETION else Kept(KEY, name, 0, 0)
+        things = size_bytes = 0
+        for version in versions(client("s3"), name):
+            things, size_bytes = things + 1, size_bytes + version.get("Size", 0)
+        return Kept(BUCKET, name, things, size_bytes)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in GONE:
+            return None
+        raise
+
+
+def versions(s3: Any, bucket: str) -> Iterator[dict[str, Any]]:
+    """Every version and delete marker of a bucket's objects: Key, VersionId and, of a version, Size."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        yield from page.get("Versions", [])
+        yield from page.get("DeleteMarkers", [])
+
+
+def _resources(cloudformation: Any, stack: str) -> tuple[Resource, ...]:
+    return tuple(
+        Resource(one["LogicalResourceId"], one["ResourceType"], one.get("PhysicalResourceId", ""))
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        for one in page["StackResourceSummaries"]
+        if one["ResourceStatus"] != "DELETE_COMPLETE"
+    )
+
+
+def _left_behind(cloudformation: Any, stack: str) -> Iterator[Resource]:
+    """What deleted stacks of this name kept, and their functions, whose log groups may have come back."""
+    seen = set()
+    for page in cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"]):
+        for one in page["StackSummaries"]:
+            if one["StackName"] != stack:
+                continue
+            for event in events(cloudformation, one["StackId"]):
+                skipped = event.status == "DELETE_SKIPPED" or event.type == FUNCTION
+                found = Resource(event.logical_id, event.type, event.physical_id)
+                if skipped and event.type != STACK and event.physical_id and found not in seen:
+                    seen.add(found)
+                    yield found
+
+
+def _log_groups(logs: Any, resources: Sequence[Resource]) -> Iterator[Kept]:
+    for function in (one for one in resources if one.type == FUNCTION):
+        name = f"/aws/lambda/{function.physical_id}"
+        for group in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
+            if group["logGroupName"] == name:
+                yield Kept("AWS::Logs::LogGroup", name, 1, group.get("storedBytes", 0))
+
+
+def _log_streams(client: Client, resources: Sequence[Resource]) -> Iterator[LogStream]:
+    logs = client("logs")
+    for crawler in (one for one in resources if one.type == CRAWLER):
+        yield from _streams(logs, CRAWLER_LOGS, crawler.physical_id, exactly=True)
+    for job in (one for one in resources if one.type == JOB):
+        for page in client("glue").get_paginator("get_job_runs").paginate(JobName=job.physical_id):
+            for run in page["JobRuns"]:
+                for group in JOB_LOGS:
+                    yield from _streams(logs, group, run["Id"], exactly=False)
+
+
+def _streams(logs: Any, group: str, name: str, exactly: bool) -> Iterator[LogStream]:
+    try:
+        for page in logs.get_paginator("describe_log_streams").paginate(logGroupName=group, logStreamNamePrefix=name):
+            for stream in page["logStreams"]:
+                if not exactly or stream["logStreamName"] == name:
+                    yield LogStream(group, stream["logStreamName"], stream.get("storedBytes", 0))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
