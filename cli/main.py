@@ -13,6 +13,8 @@ from cli.commands import (
     backfill,
     data,
     demo,
+    deploy,
+    destroy,
     dlq,
     forget,
     look,
@@ -54,6 +56,8 @@ for group in (
     dlq,
     audit,
     template,
+    deploy,
+    destroy,
 ):
     group.register(app)
 

@@ -7,7 +7,7 @@ import time
 from cli import daemon
 from cli.errors import CliError
 from cli.home import Home, Server, wanted_port
-from cli.lake import Lake, client, read_stack, session, write_stack
+from cli.lake import STACK_FILE, Lake, client, read_stack, session, write_stack
 from cli.screen import Screen
 from deploy.config import Config, load_config
 from deploy.stack import deploy_stack
@@ -59,10 +59,9 @@ def _ensure_stack(home: Home, server: Server, config: Config, screen: Screen) ->
     before = _last_change(home, server, config)
     with screen.waiting("Deploying the stack"):
         outputs = deploy_stack(session(home, config.region, "admin"), config, endpoint_url=server.endpoint_url)
-        _allow_people(home, server, config)
+        known = read_stack(home)
+        remember(home, server, config, outputs)
     after = _last_change(home, server, config)
-    known = read_stack(home)
-    write_stack(home, config.region, outputs)
     if before == after:
         screen.done(f"Stack '{config.prefix}' is up to date")
     elif before is None:
@@ -71,6 +70,19 @@ def _ensure_stack(home: Home, server: Server, config: Config, screen: Screen) ->
     else:
         screen.done(f"Stack '{config.prefix}' updated to what the checkout says", time.monotonic() - started)
     return outputs
+
+
+def remember(home: Home, server: Server, config: Config, outputs: dict[str, str]) -> None:
+    """After a deployment: people may work, and later commands know the resources' names."""
+    _allow_people(home, server, config)
+    write_stack(home, config.region, outputs)
+
+
+def forget_stack(home: Home) -> None:
+    """The deployment is gone: so is what commands remembered of it; the access keys stay."""
+    (home.path / STACK_FILE).unlink(missing_ok=True)
+    env = home.path / "env"
+    env.write_text("".join(f"{line}\n" for line in env.read_text().splitlines() if not line.startswith("export LAKE_")))
 
 
 def _last_change(home: Home, server: Server, config: Config) -> str | None:

@@ -1,5 +1,6 @@
 """Deployment: artifacts to their bucket, then one CloudFormation stack, created or updated, the same way everywhere."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,13 @@ def build_deployment(config: Config, pipelines_dir: Path | None = None, python: 
     )
 
 
+def python_of(config: Config) -> str:
+    """The Python that an environment's functions run on: Lambda's, and on one machine this one."""
+    if config.kind == "aws":
+        return LAMBDA_PYTHON
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
 def deploy_stack(
     session: boto3.Session,
     config: Config,
@@ -74,7 +82,7 @@ def deploy_stack(
 
     As `build_deployment` and `deploy_built`.
     """
-    built = build_deployment(config, pipelines_dir)
+    built = build_deployment(config, pipelines_dir, python_of(config))
     return deploy_built(session, built, parameters=parameters, endpoint_url=endpoint_url)
 
 
@@ -162,6 +170,7 @@ def settings_of(outputs: Mapping[str, str]) -> Settings:
         silver_database=outputs["SilverDatabase"],
         gold_database=outputs["GoldDatabase"],
         event_source=outputs["AthenaWorkgroup"],
+        tokens_secret=outputs["TokensSecret"],
     )
 
 
