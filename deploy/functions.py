@@ -39,15 +39,30 @@ class Function:
 
 def needed_functions(pipelines: Sequence[Pipeline]) -> tuple[Function, ...]:
     """The functions that these pipelines need, generators last."""
-    asked = {
-        "derive": any(followed_tables(pipeline) for pipeline in pipelines),
-        "load": any(pipeline.warehouse for pipeline in pipelines),
-        "crawl": any(pipeline.crawlers for pipeline in pipelines),
-        "crawled": any(pipeline.crawlers for pipeline in pipelines),
-        "compact": any(dataset.compact for pipeline in pipelines for dataset in pipeline.datasets),
-    }
-    shared = [Function(kind) for kind in KINDS if kind in ALWAYS or asked.get(kind)]
-    return (*shared, *(Function(GENERATE, pipeline.name) for pipeline in pipelines if pipeline.generator))
+    shared = [Function(kind) for kind in (*ALWAYS, *ON_DEMAND)]
+    generators = [Function(GENERATE, pipeline.name) for pipeline in pipelines if pipeline.generator]
+    return (*(one for one in shared if one.kind in ALWAYS or served(one, pipelines)), *generators)
+
+
+def served(function: Function, pipelines: Sequence[Pipeline]) -> tuple[Pipeline, ...]:
+    """The pipelines that a function works for: its own, or those that ask for what it does."""
+    if function.pipeline:
+        return tuple(pipeline for pipeline in pipelines if pipeline.name == function.pipeline)
+    return tuple(pipeline for pipeline in pipelines if function.kind in ALWAYS or _asks(pipeline, function.kind))
+
+
+def _asks(pipeline: Pipeline, kind: str) -> bool:
+    """Whether a pipeline asks for what an on-demand function does."""
+    match kind:
+        case "derive":
+            return bool(followed_tables(pipeline))
+        case "load":
+            return pipeline.warehouse is not None
+        case "crawl" | "crawled":
+            return bool(pipeline.crawlers)
+        case "compact":
+            return any(dataset.compact for dataset in pipeline.datasets)
+    return False
 
 
 def followed_tables(pipeline: Pipeline) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """Policy documents of iam/ and kms/ as CloudFormation values, and the trust policies that go with the roles.
 
 A text in a document may hold `${AWS::Partition}`, `${AWS::Region}`, `${AWS::AccountId}`, `${Prefix}`, `${DataKey}` (the
-data key's ARN), `${LakeBucket}`, `${BronzeDatabase}`, `${SilverDatabase}`, `${GoldDatabase}` (their names) and
-`${Pipeline}`. A text with `${Pipeline}` stands for one text a pipeline. IAM's own variables (`${aws:username}`) stay as
-they are.
+data key's ARN), `${LakeBucket}`, `${BronzeDatabase}`, `${SilverDatabase}`, `${GoldDatabase}` (their names), and one of
+the names in `LISTED`, for which each role has values of its own: such a text stands for one text a value, and a
+statement that is left without a resource is left out. IAM's own variables (`${aws:username}`) stay as they are.
+iam/README.md says what each name stands for.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,16 @@ _KNOWN = {
     "BronzeDatabase",
     "SilverDatabase",
     "GoldDatabase",
-    "Pipeline",
 }
+LISTED = ("Pipeline", "SilverTable", "GoldTable", "Crawler", "Generator", "Step", "Target")
+"""Placeholders with several values, or none."""
 
 Document = dict[str, Any]
+Values = Mapping[str, Sequence[str]]
+"""What each of `LISTED` stands for."""
 
 
-def policy_document(path: Path, pipelines: Sequence[str]) -> Document:
+def policy_document(path: Path, values: Values) -> Document:
     """Read a policy document and put CloudFormation's functions in place of its placeholders.
 
     Raises:
@@ -47,36 +51,46 @@ def policy_document(path: Path, pipelines: Sequence[str]) -> Document:
         raise ContractError(f"{path}: not JSON: {error}") from error
     if not isinstance(document, dict) or not document.get("Statement"):
         raise ContractError(f"{path}: expected an object with 'Version' and 'Statement'")
-    return {key: _resolved(path, value, pipelines) for key, value in document.items()}
+    resolved = {key: _resolved(path, value, values) for key, value in document.items()}
+    statements = [one for one in resolved["Statement"] if one.get("Resource") != []]
+    return {**resolved, "Statement": statements}
 
 
-def _resolved(path: Path, value: Any, pipelines: Sequence[str]) -> Any:
+def _resolved(path: Path, value: Any, values: Values) -> Any:
     if isinstance(value, dict):
-        return {key: _resolved(path, inner, pipelines) for key, inner in value.items()}
+        return {key: _resolved(path, inner, values) for key, inner in value.items()}
     if isinstance(value, list):
-        resolved = (_resolved(path, inner, pipelines) for inner in value)
+        resolved = (_resolved(path, inner, values) for inner in value)
         return [text for entry in resolved for text in (entry if isinstance(entry, list) else [entry])]
     if not isinstance(value, str) or "${" not in value:
         return value
-    if "${Pipeline}" in value:
-        return [_substituted(path, value.replace("${Pipeline}", pipeline)) for pipeline in pipelines]
-    return _substituted(path, value)
+    listed = next((name for name in LISTED if f"${{{name}}}" in value), None)
+    if listed is None:
+        return _substituted(path, value)
+    if listed not in values:
+        raise ContractError(f"{path}: '${{{listed}}}' stands for nothing in '{value}': the role has no such values")
+    texts = (value.replace(f"${{{listed}}}", one) for one in values[listed])
+    found = (_resolved(path, text, values) for text in texts)
+    return [text for entry in found for text in (entry if isinstance(entry, list) else [entry])]
 
 
 def _substituted(path: Path, text: str) -> Any:
     names = [name for name in _PLACEHOLDER.findall(text) if not name.startswith("aws:")]
     unknown = [name for name in names if name not in _KNOWN]
     if unknown:
-        raise ContractError(f"{path}: unknown placeholder {unknown} in '{text}'. Expected one of {sorted(_KNOWN)}")
+        expected = sorted([*_KNOWN, *LISTED])
+        raise ContractError(f"{path}: unknown placeholder {unknown} in '{text}'. Expected one of {expected}")
     return Sub(text.replace("${aws:", "${!aws:").replace("${DataKey}", "${DataKey.Arn}")) if names else text
 
 
-def service_trust(service: str, source: str) -> Document:
-    """A trust policy for one AWS service, only on behalf of this account's resource `source` (no confused deputy).
+def service_trust(service: str, *sources: str) -> Document:
+    """A trust policy for one AWS service, only on behalf of this account's resources `sources` (no confused deputy).
 
-    `source` is the end of an ARN after the account, such as `stateMachine:${Prefix}-*`; `*` stands for any characters.
+    A source is the end of an ARN after the account, such as `stateMachine:${Prefix}-sales`; `*` stands for any
+    characters. https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
-    arn = f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{source}"
+    start = f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:"
+    arns = [Sub(start + source) for source in sources]
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -86,7 +100,7 @@ def service_trust(service: str, source: str) -> Document:
                 "Action": "sts:AssumeRole",
                 "Condition": {
                     "StringEquals": {"aws:SourceAccount": Sub("${AWS::AccountId}")},
-                    "ArnLike": {"aws:SourceArn": Sub(arn)},
+                    "ArnLike": {"aws:SourceArn": arns if len(arns) > 1 else arns[0]},
                 },
             }
         ],

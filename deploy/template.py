@@ -65,7 +65,7 @@ def _add_parts(template: Template, pipelines: Sequence[Pipeline], root: Path) ->
     functions.add(template, needed)
     intake.add(template)
     triggers.add(template, pipelines)
-    workflows.add(template, pipelines, root / "lakehouse" / "workflow.asl.json")
+    workflows.add(template, pipelines)
     catalog.add(template, pipelines)
     crawlers.add(template, pipelines)
     warehouse.add(template, pipelines)

@@ -11,12 +11,17 @@ from lakehouse.settings import Settings
 from localaws import EmbeddedAws
 
 SERVICES = {
-    "glue-gold": "glue.amazonaws.com",
-    "crawler": "glue.amazonaws.com",
+    "-workflow": "states.amazonaws.com",
+    "-glue-gold": "glue.amazonaws.com",
+    "-crawler": "glue.amazonaws.com",
     "warehouse": "redshift.amazonaws.com",
-    "workflow": "states.amazonaws.com",
 }
-"""Who assumes a role; Lambda where nothing is said."""
+"""Who assumes a role, by the end of its name; Lambda where nothing is said."""
+
+
+def service_of(who: str) -> str:
+    """The service that assumes a role."""
+    return next((service for end, service in SERVICES.items() if who.endswith(end)), "lambda.amazonaws.com")
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,10 @@ class Lake:
         return f"{self.config.prefix}-{suffix}"
 
     def as_role(self, who: str, service: str) -> Any:
-        """A client with a session of the role `iam/<who>.json`, as the AWS service that the role trusts gets it."""
+        """A client with a session of the role `<prefix>-<who>`, as the AWS service that the role trusts gets it."""
         from localaws import roles
 
-        session = roles.assume(self.named(who), SERVICES.get(who, "lambda.amazonaws.com"), "test")
+        session = roles.assume(self.named(who), service_of(who), "test")
         return self._client(service, session.access_key_id, session.secret_access_key, session.session_token)
 
     def as_person(self, who: str, service: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from troposphere import Ref, Sub, Template, glue
 
 from deploy.parts.names import BRONZE_DATABASE, GOLD_DATABASE, SILVER_DATABASE, logical_id, named
-from deploy.parts.roles import CRAWLER, role_arn
+from deploy.parts.roles import crawler_role, role_arn
 from lakehouse.contract.model import Crawler, Pipeline
 from lakehouse.names import BRONZE, silver_prefix
 
@@ -36,7 +36,7 @@ def _crawler(pipeline: Pipeline, crawler: Crawler) -> glue.Crawler:
         crawler_id(pipeline, crawler),
         Name=named(f"{pipeline.name}-{crawler.name}"),
         Description=f"{pipeline.title}: {crawler.layer} of {crawler.target}",
-        Role=role_arn(CRAWLER),
+        Role=role_arn(crawler_role(pipeline, crawler)),
         Configuration=json.dumps(_configuration(crawler), separators=(",", ":")),
         **_place(pipeline, crawler),
         **schedule,

@@ -24,7 +24,7 @@ def add(template: Template, kms_dir: Path, pipelines: Sequence[str]) -> None:
             DATA_KEY,
             Description="Encrypts everything in the lake",
             EnableKeyRotation=True,
-            KeyPolicy=policy_document(kms_dir / "data.json", pipelines),
+            KeyPolicy=policy_document(kms_dir / "data.json", {"Pipeline": pipelines}),
             **_KEPT,
         )
     )

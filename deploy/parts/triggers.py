@@ -86,5 +86,6 @@ def _add_rule(template: Template, name: str, function: str, about: str, **when: 
             FunctionName=Ref(function_id(function)),
             Principal="events.amazonaws.com",
             SourceArn=GetAtt(rule, "Arn"),
+            SourceAccount=Ref("AWS::AccountId"),
         )
     )

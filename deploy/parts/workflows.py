@@ -1,13 +1,12 @@
 """A Step Functions state machine and a Glue job for every pipeline."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from importlib.resources.abc import Traversable
 from typing import Any
 
 from troposphere import GetAtt, If, NoValue, Ref, Sub, Template, glue, logs, stepfunctions
 
+from deploy.definitions import PLACEHOLDER, STEPS, definition_file, definition_text, function_placeholder, placeholders
 from deploy.functions import needed_functions
 from deploy.parts.catalog import named_queries
 from deploy.parts.crawlers import crawler_id
@@ -23,7 +22,7 @@ from deploy.parts.names import (
     setting,
     settings_values,
 )
-from deploy.parts.roles import role_arn
+from deploy.parts.roles import job_role, role_arn, workflow_role
 from lakehouse.contract.model import Pipeline
 from lakehouse.errors import ContractError
 
@@ -33,21 +32,15 @@ _SPARK_CONF = (
     " --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog"
     " --conf spark.sql.session.timeZone=UTC"
 )
-_STEPS = ("commit", "gold", "publish", "failed", "load", "crawl")
-"""Functions that a workflow may call."""
-
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
 
-def add(template: Template, pipelines: Sequence[Pipeline], default_workflow: Traversable) -> None:
-    """`default_workflow`: the definition of pipelines that bring no `workflow.asl.json` of their own."""
+def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
     for pipeline in pipelines:
         template.add_resource(_job(pipeline))
-        own = pipeline.folder / "workflow.asl.json"
-        _add_machine(template, pipeline, own if own.is_file() else default_workflow)
+        _add_machine(template, pipeline)
 
 
-def _add_machine(template: Template, pipeline: Pipeline, definition: Traversable) -> None:
+def _add_machine(template: Template, pipeline: Pipeline) -> None:
     group = logical_id(pipeline.name, "workflow", "log")
     template.add_resource(
         logs.LogGroup(
@@ -63,8 +56,8 @@ def _add_machine(template: Template, pipeline: Pipeline, definition: Traversable
             machine_id(pipeline),
             StateMachineName=named(pipeline.name),
             StateMachineType="STANDARD",
-            RoleArn=role_arn("workflow"),
-            **_definition(pipeline, definition),
+            RoleArn=role_arn(workflow_role(pipeline)),
+            **_definition(pipeline),
             LoggingConfiguration=stepfunctions.LoggingConfiguration(
                 Level="ERROR",
                 IncludeExecutionData=False,
@@ -75,21 +68,19 @@ def _add_machine(template: Template, pipeline: Pipeline, definition: Traversable
     )
 
 
-def _definition(pipeline: Pipeline, path: Traversable) -> dict[str, Any]:
+def _definition(pipeline: Pipeline) -> dict[str, Any]:
     """The definition as text and values for the placeholders that it uses.
 
     Raises:
         ContractError: the file is missing, not JSON or has an unknown placeholder.
     """
-    if not path.is_file():
-        raise ContractError(f"{path} is missing: pipeline '{pipeline.name}' has no workflow")
-    text = path.read_text()
+    path, text = definition_file(pipeline), definition_text(pipeline)
     try:
         definition = json.loads(text)
     except json.JSONDecodeError as error:
         raise ContractError(f"{path}: not JSON: {error}") from error
     values, texts = _values(pipeline), _query_texts(pipeline)
-    used, known = set(_PLACEHOLDER.findall(text)), values.keys() | texts.keys()
+    used, known = placeholders(text), values.keys() | texts.keys()
     if used - known:
         raise ContractError(f"{path}: unknown placeholder {sorted(used - known)}. Expected {sorted(known)}")
     compact = json.dumps(_with_texts(definition, texts), separators=(",", ":"))
@@ -100,9 +91,9 @@ def _definition(pipeline: Pipeline, path: Traversable) -> dict[str, Any]:
 def _values(pipeline: Pipeline) -> dict[str, Any]:
     """What a definition's placeholders stand for, as far as CloudFormation knows it."""
     functions = {
-        f"{function.kind.capitalize()}FunctionArn": function_arn(function.who)
+        function_placeholder(function.kind): function_arn(function.who)
         for function in needed_functions([pipeline])
-        if function.kind in _STEPS
+        if function.kind in STEPS
     }
     crawlers = {f"Crawler_{crawler.name}": Ref(crawler_id(pipeline, crawler)) for crawler in pipeline.crawlers}
     return {
@@ -128,7 +119,7 @@ def _with_texts(value: Any, texts: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_with_texts(inner, texts) for inner in value]
     if isinstance(value, str):
-        return _PLACEHOLDER.sub(lambda match: texts.get(match[1], match[0]), value)
+        return PLACEHOLDER.sub(lambda match: texts.get(match[1], match[0]), value)
     return value
 
 
@@ -145,7 +136,7 @@ def _job(pipeline: Pipeline) -> glue.Job:
         job_id(pipeline),
         Name=named(f"{pipeline.name}-gold"),
         Description=f"{pipeline.title}: gold tables by Spark SQL",
-        Role=role_arn("glue-gold"),
+        Role=role_arn(job_role(pipeline)),
         GlueVersion=_GLUE_VERSION,
         WorkerType=setting("GlueWorkerType"),
         NumberOfWorkers=setting("GlueWorkers"),

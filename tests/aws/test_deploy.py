@@ -130,7 +130,7 @@ def test_glue_job_has_its_size_role_and_limits(lake: Lake) -> None:
     assert (job["GlueVersion"], job["WorkerType"], job["NumberOfWorkers"]) == ("5.1", size.worker_type, size.workers)
     assert (job["Timeout"], job["MaxRetries"]) == (size.timeout_minutes, 0)
     assert job["ExecutionProperty"] == {"MaxConcurrentRuns": size.max_concurrent_runs}
-    assert job["Role"].endswith(f":role/{lake.named('glue-gold')}")
+    assert job["Role"].endswith(f":role/{lake.named('activity-glue-gold')}")
     arguments = job["DefaultArguments"]
     assert arguments["--datalake-formats"] == "delta"
     assert "--conf spark.sql.shuffle.partitions=4" in arguments["--conf"]
@@ -220,7 +220,7 @@ def test_crawlers_are_there_with_their_role_and_schedule(lake: Lake) -> None:
     }
     assert wanted.keys() <= found.keys()
     for name, crawler in wanted.items():
-        assert found[name]["Role"].endswith(lake.named("crawler"))
+        assert found[name]["Role"].endswith(f":role/{name}-crawler")
         assert found[name].get("Schedule", {}).get("ScheduleExpression") == crawler.schedule
 
 

@@ -25,7 +25,11 @@ def delete(key: str) -> tuple[str, Ask]:
     return "s3", lambda lake, s3: s3.delete_object(Bucket=lake.bucket, Key=key)
 
 
-ERASED = ("bronze/probe", "silver/p/d/data/probe", "quarantine/p/d/f/probe", "gold/p/t/run=r/a/probe")
+CRAWLER = "transactions-daily"
+"""A crawler that changes nothing."""
+
+SILVER, GOLD, QUARANTINE = "silver/activity/users", "gold/activity/user_activity", "quarantine/activity/users/f"
+ERASED = ("bronze/probe", f"{SILVER}/data/probe", f"{QUARANTINE}/probe", f"{GOLD}/run=r/a/probe")
 
 
 def erase(key: str) -> tuple[str, Ask]:
@@ -76,8 +80,8 @@ def describe_run(machine: str) -> tuple[str, Ask]:
     return "stepfunctions", ask
 
 
-def read_gold_table() -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.get_table(DatabaseName=lake.settings.gold_database, Name="user_activity")
+def read_gold_table(name: str = "user_activity") -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.get_table(DatabaseName=lake.settings.gold_database, Name=name)
 
 
 def read_silver_table() -> tuple[str, Ask]:
@@ -88,8 +92,8 @@ def drop_gold_table() -> tuple[str, Ask]:
     return "glue", lambda lake, glue: glue.delete_table(DatabaseName=lake.settings.gold_database, Name="no_such_table")
 
 
-def start_job() -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.start_job_run(JobName=lake.named("no-such-job"))
+def start_job(name: str = "no-such-job") -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.start_job_run(JobName=lake.named(name))
 
 
 def publish() -> tuple[str, Ask]:
@@ -134,9 +138,9 @@ def read_partitions() -> tuple[str, Ask]:
     )
 
 
-def make_table(layer: str) -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.update_table(
-        DatabaseName=lake.outputs[f"{layer.capitalize()}Database"], TableInput={"Name": "no_such_table"}
+def make_table(layer: str, name: str = "no_such_table") -> tuple[str, Ask]:
+    return "glue", lambda lake, glue: glue.create_table(
+        DatabaseName=lake.outputs[f"{layer.capitalize()}Database"], TableInput={"Name": name}
     )
 
 
@@ -164,21 +168,21 @@ def change_role() -> tuple[str, Ask]:
 
 ALLOWED = [
     ("gate", get("bronze/probe")),
-    ("gate", put("silver/p/d/data/probe")),
-    ("gate", put("quarantine/p/d/f/probe")),
+    ("gate", put("silver/activity/users/data/probe")),
+    ("gate", put("quarantine/activity/users/f/probe")),
     ("gate", write_ledger()),
     ("gate", publish()),
     ("gate", see_queue()),
-    ("commit", get("silver/p/d/_delta_log/probe")),
-    ("commit", put("silver/p/d/_delta_log/probe")),
-    ("commit", listing("silver/p/d/_delta_log/")),
+    ("commit", get("silver/activity/users/_delta_log/probe")),
+    ("commit", put("silver/activity/users/_delta_log/probe")),
+    ("commit", listing("silver/activity/users/_delta_log/")),
     ("commit", write_ledger()),
-    ("gold", get("silver/p/d/data/probe")),
-    ("gold", put("gold/p/t/run=r/a/probe")),
+    ("gold", get("silver/activity/users/data/probe")),
+    ("gold", put("gold/activity/user_activity/run=r/a/probe")),
     ("gold", write_ledger()),
-    ("glue-gold", get("silver/p/d/data/probe")),
-    ("glue-gold", put("gold/p/t/run=r/a/probe")),
-    ("glue-gold", write_ledger()),
+    ("activity-glue-gold", get("silver/activity/users/data/probe")),
+    ("activity-glue-gold", put("gold/activity/user_activity/run=r/a/probe")),
+    ("activity-glue-gold", write_ledger()),
     ("publish", read_gold_table()),
     ("publish", write_ledger()),
     ("publish", read_partitions()),
@@ -186,14 +190,14 @@ ALLOWED = [
     ("publish", publish()),
     ("failed", write_ledger()),
     ("failed", publish()),
-    ("derive", get("silver/p/d/data/probe")),
-    ("derive", put("gold/p/t/run=r/a/probe")),
-    ("derive", put("exports/p/t/run=r/a/t.csv")),
-    ("derive", read_gold_table()),
+    ("derive", get("silver/carts/carts/data/probe")),
+    ("derive", put("gold/carts/promotions/run=r/a/probe")),
+    ("derive", put("exports/carts/promotions/run=r/a/t.csv")),
+    ("derive", read_gold_table("promotions")),
     ("derive", put_events("lakegate")),
-    ("compact", get("silver/p/d/data/probe")),
-    ("compact", put("silver/p/d/data/compact-probe.parquet")),
-    ("compact", put("silver/p/d/_delta_log/probe")),
+    ("compact", get("silver/transactions/transactions/data/probe")),
+    ("compact", put("silver/transactions/transactions/data/compact-probe.parquet")),
+    ("compact", put("silver/transactions/transactions/_delta_log/probe")),
     ("compact", read_ledger()),
     ("sweep", read_ledger()),
     ("sweep", list_ledger()),
@@ -202,75 +206,79 @@ ALLOWED = [
     ("sweep", describe_run("lakegate-activity")),
     ("sweep", publish()),
     ("sweep", send("FunctionsDeadLetters")),
-    ("crawl", crawl("no-such-crawler")),
-    ("crawled", crawl("no-such-crawler")),
+    ("crawl", crawl(CRAWLER)),
+    ("crawled", crawl(CRAWLER)),
     ("crawled", answer_task("lakegate-sales")),
     ("carts-generate", put("bronze/carts/_probe/x/y")),
     ("carts-generate", send("FunctionsDeadLetters")),
-    ("crawler", get("bronze/probe")),
-    ("crawler", listing("silver/")),
-    ("crawler", make_table("bronze")),
-    ("crawler", read_gold_table()),
-    ("workflow", invoke("commit")),
-    ("workflow", invoke("publish")),
-    ("workflow", invoke("crawl")),
-    ("workflow", invoke("load")),
-    ("workflow", query()),
-    ("workflow", publish()),
+    ("sales-raw-crawler", get("bronze/sales/transactions/probe")),
+    ("sales-raw-crawler", listing("bronze/sales/transactions/")),
+    ("sales-raw-crawler", make_table("bronze", "sales_transactions")),
+    ("shipping-raw-crawler", get("silver/shipping/shipments/_delta_log/probe")),
+    ("shipping-raw-crawler", make_table("silver", "shipping_shipments")),
+    ("shipping-processed-crawler", get("gold/shipping/shipments/probe")),
+    ("shipping-processed-crawler", read_gold_table("shipments")),
+    ("activity-workflow", invoke("commit")),
+    ("activity-workflow", invoke("publish")),
+    ("shipping-workflow", invoke("crawl")),
+    ("sales-workflow", invoke("load")),
+    ("shipping-workflow", query()),
+    ("shipping-workflow", publish()),
+    ("shipping-workflow", get("gold/shipping/shipments/probe")),
 ]
 
 DENIED = [
-    ("gate", put("gold/p/t/run=r/a/probe")),
+    ("gate", put("gold/activity/user_activity/run=r/a/probe")),
     ("gate", put("bronze/probe")),
     ("gate", delete("bronze/probe")),
-    ("gate", put("silver/p/d/_delta_log/probe")),
-    ("gate", get("gold/p/t/run=r/a/probe")),
+    ("gate", put("silver/activity/users/_delta_log/probe")),
+    ("gate", get("gold/activity/user_activity/run=r/a/probe")),
     ("gate", drop_ledger()),
     ("gate", read_gold_table()),
     ("gate", start_job()),
     ("gate", start_run("no-pipeline")),
     ("commit", get("bronze/probe")),
-    ("commit", put("silver/p/d/data/probe")),
-    ("commit", delete("silver/p/d/_delta_log/probe")),
-    ("commit", put("gold/p/t/run=r/a/probe")),
+    ("commit", put("silver/activity/users/data/probe")),
+    ("commit", delete("silver/activity/users/_delta_log/probe")),
+    ("commit", put("gold/activity/user_activity/run=r/a/probe")),
     ("commit", listing("bronze/")),
     ("commit", publish()),
     ("commit", start_run("activity")),
     ("gold", get("bronze/probe")),
-    ("gold", put("silver/p/d/data/probe")),
-    ("gold", get("quarantine/p/d/f/probe")),
+    ("gold", put("silver/activity/users/data/probe")),
+    ("gold", get("quarantine/activity/users/f/probe")),
     ("gold", read_gold_table()),
-    ("glue-gold", get("bronze/probe")),
-    ("glue-gold", put("silver/p/d/_delta_log/probe")),
-    ("glue-gold", get("quarantine/p/d/f/probe")),
-    ("glue-gold", drop_gold_table()),
+    ("activity-glue-gold", get("bronze/probe")),
+    ("activity-glue-gold", put("silver/activity/users/_delta_log/probe")),
+    ("activity-glue-gold", get("quarantine/activity/users/f/probe")),
+    ("activity-glue-gold", drop_gold_table()),
     ("publish", get("bronze/probe")),
-    ("publish", get("silver/p/d/data/probe")),
-    ("publish", get("gold/p/t/run=r/a/probe")),
+    ("publish", get("silver/activity/users/data/probe")),
+    ("publish", get("gold/activity/user_activity/run=r/a/probe")),
     ("publish", read_silver_table()),
     ("publish", drop_gold_table()),
     ("publish", put_events("somebody.else")),
     ("publish", put_events("lakegate", "somebody.else")),
     ("publish", invoke("derive")),
     ("derive", get("bronze/probe")),
-    ("derive", put("silver/p/d/data/probe")),
+    ("derive", put("silver/carts/carts/data/probe")),
     ("derive", put_events("aws.probe")),
-    ("derive", start_run("activity")),
+    ("derive", start_run("carts")),
     ("compact", get("bronze/probe")),
-    ("compact", put("silver/p/d/data/probe")),
-    ("compact", delete("silver/p/d/data/probe")),
+    ("compact", put("silver/transactions/transactions/data/probe")),
+    ("compact", delete("silver/transactions/transactions/data/probe")),
     ("compact", write_ledger()),
-    ("compact", put("gold/p/t/run=r/a/probe")),
+    ("compact", put("gold/transactions/transactions/run=r/a/probe")),
     ("sweep", get("bronze/probe")),
-    ("sweep", get("silver/p/d/data/probe")),
-    ("sweep", put("quarantine/p/d/f/probe")),
+    ("sweep", get("silver/activity/users/data/probe")),
+    ("sweep", put("quarantine/activity/users/f/probe")),
     ("sweep", drop_ledger()),
     ("sweep", start_run("no-pipeline")),
     ("sweep", describe_run("somebody-elses")),
     ("sweep", read_gold_table()),
     ("sweep", send("GateDeadLetters")),
-    ("load", get("silver/p/d/data/probe")),
-    ("load", put("gold/p/t/run=r/a/probe")),
+    ("load", get("silver/activity/users/data/probe")),
+    ("load", put("gold/activity/user_activity/run=r/a/probe")),
     ("load", read_gold_table()),
     ("crawl", answer_task("lakegate-sales")),
     ("crawled", answer_task("somebody-elses")),
@@ -284,35 +292,65 @@ DENIED = [
     ("carts-generate", delete("bronze/carts/_probe/x/y")),
     ("carts-generate", write_ledger()),
     ("carts-generate", send("GateDeadLetters")),
-    ("crawler", put("bronze/probe")),
-    ("crawler", make_table("gold")),
-    ("crawler", drop_gold_table()),
-    ("crawler", get("quarantine/p/d/f/probe")),
+    ("sales-raw-crawler", put("bronze/sales/transactions/probe")),
+    ("sales-raw-crawler", make_table("gold")),
+    ("sales-raw-crawler", drop_gold_table()),
+    ("sales-raw-crawler", get("silver/sales/transactions/data/probe")),
+    ("shipping-processed-crawler", make_table("gold", "shipments")),
+    ("shipping-processed-crawler", get("silver/shipping/shipments/data/probe")),
     ("failed", get("bronze/probe")),
     ("failed", read_gold_table()),
     ("failed", start_run("activity")),
-    ("workflow", get("gold/p/t/run=r/a/probe")),
-    ("workflow", get("silver/p/d/data/probe")),
-    ("workflow", invoke("gate")),
-    ("workflow", invoke("derive")),
-    ("workflow", invoke("carts-generate")),
-    ("workflow", crawl("sales-raw")),
-    ("workflow", start_job()),
-    ("workflow", write_ledger()),
+    ("activity-workflow", get("gold/activity/user_activity/run=r/a/probe")),
+    ("activity-workflow", get("silver/activity/users/data/probe")),
+    ("activity-workflow", invoke("gate")),
+    ("activity-workflow", invoke("derive")),
+    ("activity-workflow", invoke("carts-generate")),
+    ("activity-workflow", crawl("sales-raw")),
+    ("activity-workflow", start_job()),
+    ("activity-workflow", write_ledger()),
 ]
+
+FOREIGN = [
+    ("gate", put("silver/no-pipeline/d/data/probe")),
+    ("gate", put("quarantine/no-pipeline/d/f/probe")),
+    ("commit", put("silver/no-pipeline/d/_delta_log/probe")),
+    ("commit", listing("silver/no-pipeline/d/_delta_log/")),
+    ("gold", put("gold/no-pipeline/t/run=r/a/probe")),
+    ("gold", get("silver/no-pipeline/d/data/probe")),
+    ("activity-glue-gold", get("silver/carts/carts/data/probe")),
+    ("activity-glue-gold", put("gold/carts/promotions/run=r/a/probe")),
+    ("activity-glue-gold", listing("gold/carts/")),
+    ("derive", get("silver/activity/users/data/probe")),
+    ("derive", put("gold/activity/user_activity/run=r/a/probe")),
+    ("compact", get("silver/activity/users/data/probe")),
+    ("compact", put("silver/activity/users/data/compact-probe.parquet")),
+    ("crawl", crawl("no-pipeline-raw")),
+    ("crawled", answer_task("lakegate-activity")),
+    ("sales-raw-crawler", get("bronze/shipping/shipments/probe")),
+    ("sales-raw-crawler", listing("bronze/shipping/")),
+    ("activity-workflow", invoke("load")),
+    ("activity-workflow", invoke("crawl")),
+    ("activity-workflow", query()),
+    ("activity-workflow", publish()),
+    ("activity-workflow", start_job("carts-gold")),
+    ("shipping-workflow", get("gold/activity/user_activity/run=r/a/probe")),
+    ("shipping-workflow", invoke("load")),
+]
+"""What belongs to a pipeline that the role does not work for."""
 
 OPERATOR_MAY = [
     put("bronze/activity/_probe/x/y/z"),
     get("bronze/probe"),
-    get("silver/p/d/data/probe"),
-    get("gold/p/t/run=r/a/probe"),
-    get("quarantine/p/d/f/probe"),
+    get("silver/activity/users/data/probe"),
+    get("gold/activity/user_activity/run=r/a/probe"),
+    get("quarantine/activity/users/f/probe"),
     listing("gold/"),
     read_ledger(),
     read_gold_table(),
     invoke("carts-generate"),
     invoke("derive"),
-    crawl("no-such-crawler"),
+    crawl(CRAWLER),
     read_partitions(),
     query(),
 ]
@@ -322,9 +360,9 @@ OPERATOR_MAY_NOT = [
     invoke("load"),
     put_events("lakegate"),
     make_table("bronze"),
-    put("silver/p/d/data/probe"),
-    put("gold/p/t/run=r/a/probe"),
-    put("quarantine/p/d/f/probe"),
+    put("silver/activity/users/data/probe"),
+    put("gold/activity/user_activity/run=r/a/probe"),
+    put("quarantine/activity/users/f/probe"),
     delete("bronze/probe"),
     drop_ledger(),
     drop_gold_table(),
@@ -346,9 +384,8 @@ def refused(lake: Lake, client: Any, ask: Ask) -> bool:
 @pytest.fixture(scope="module", autouse=True)
 def _probes(lake: Lake) -> None:
     """Objects to be read, so that a missing one is not taken for a permitted read."""
-    for key in ("silver/p/d/data/probe", "silver/p/d/_delta_log/probe", "gold/p/t/run=r/a/probe", "bronze/probe"):
+    for key in (*ERASED, f"{SILVER}/_delta_log/probe"):
         lake.client("s3").put_object(Bucket=lake.bucket, Key=key, Body=b"x")
-    lake.client("s3").put_object(Bucket=lake.bucket, Key="quarantine/p/d/f/probe", Body=b"x")
 
 
 @pytest.mark.parametrize(("who", "asked"), ALLOWED)
@@ -357,7 +394,7 @@ def test_role_may_do_its_part(lake: Lake, who: str, asked: tuple[str, Ask]) -> N
     assert not refused(lake, lake.as_role(who, service), ask)
 
 
-@pytest.mark.parametrize(("who", "asked"), DENIED)
+@pytest.mark.parametrize(("who", "asked"), [*DENIED, *FOREIGN])
 def test_role_may_do_nothing_else(lake: Lake, who: str, asked: tuple[str, Ask]) -> None:
     service, ask = asked
     assert refused(lake, lake.as_role(who, service), ask)
@@ -377,16 +414,16 @@ def test_operator_may_not_change_what_the_lake_made(lake: Lake, asked: tuple[str
 
 ERASER_MAY = [
     put("bronze/probe"),
-    get("silver/p/d/data/probe"),
+    get("silver/activity/users/data/probe"),
     listing("silver/"),
     write_ledger(),
     *map(erase, ERASED),
 ]
 ERASER_MAY_NOT = [
-    put("silver/p/d/data/probe"),
-    put("gold/p/t/run=r/a/probe"),
+    put("silver/activity/users/data/probe"),
+    put("gold/activity/user_activity/run=r/a/probe"),
     delete("bronze/probe"),
-    erase("silver/p/d/_delta_log/probe"),
+    erase("silver/activity/users/_delta_log/probe"),
     drop_ledger(),
     drop_gold_table(),
     start_run("activity"),

@@ -111,12 +111,17 @@ CASES = (
         ("crawl-errors", *failed(SHIPPING)),
     ),
     Case("crawled", (function("crawled"), SELDOM), (SHIPPING,), ("crawled-errors", *failed(SHIPPING)), "functions-dlq"),
-    Case("a crawler", (partial(breaking.grant, who="crawler", action="s3:*"),), (SHIPPING,), failed(SHIPPING)),
+    Case(
+        "a crawler",
+        (partial(breaking.grant, who=f"{SHIPPING}-raw-crawler", action="s3:*"),),
+        (SHIPPING,),
+        failed(SHIPPING),
+    ),
     Case("load", (function("load"),), (SALES,), ("load-errors", *failed(SALES))),
     *(
         Case(
             f"{action} of the workflow",
-            (partial(breaking.grant, who="workflow", action=action),),
+            (partial(breaking.grant, who=f"{SHIPPING}-workflow", action=action),),
             (SHIPPING,),
             failed(SHIPPING),
         )

@@ -16,7 +16,7 @@ from deploy.artifacts import Artifact
 from deploy.config import ROOT, ConfigError, load_config, load_configs
 from deploy.parts.catalog import hive_type
 from deploy.parts.names import logical_id
-from deploy.policies import policy_document
+from deploy.policies import LISTED, policy_document
 from deploy.template import TEMPLATE_FILE, build_template
 from lakehouse.errors import ContractError
 
@@ -190,22 +190,22 @@ def test_the_sweeper_comes_every_quarter_of_an_hour_and_what_it_fails_at_is_kept
 
 @pytest.mark.parametrize("who", ROLES)
 def test_role_policy_comes_from_its_file_with_every_placeholder_resolved(who: str) -> None:
-    policy = RESOURCES[logical_id(who, "role")]["Properties"]["Policies"][0]
-    sids = [statement["Sid"] for statement in policy["PolicyDocument"]["Statement"]]
-    assert sids == [
-        s["Sid"] for s in json.loads((ROOT / "iam" / f"{ROLES[who].document}.json").read_text())["Statement"]
-    ]
-    assert "${Pipeline}" not in json.dumps(policy)
+    policies = RESOURCES[logical_id(who, "role")]["Properties"]["Policies"]
+    assert [policy["PolicyName"] for policy in policies] == list(ROLES[who].documents)
+    for policy in policies:
+        written = json.loads((ROOT / "iam" / f"{policy['PolicyName']}.json").read_text())["Statement"]
+        assert [one["Sid"] for one in policy["PolicyDocument"]["Statement"]] == [one["Sid"] for one in written]
+    assert not [name for name in LISTED if f"${{{name}}}" in json.dumps(policies)]
     if who in {one.who for one in FUNCTIONS}:
         own_log = f"log-group:/aws/lambda/${{Prefix}}-{who}:"
-        assert own_log in json.dumps(policy), f"iam/{who}.json must let the function write its log: {own_log}*"
+        assert own_log in json.dumps(policies), f"iam/{who}.json must let the function write its log: {own_log}*"
 
 
-def test_policy_text_with_pipeline_stands_for_one_a_pipeline(tmp_path: Path) -> None:
+def test_policy_text_with_a_listed_name_stands_for_one_text_a_value(tmp_path: Path) -> None:
     file = tmp_path / "who.json"
     resource = ["arn:a:${AWS::AccountId}:${Prefix}-${Pipeline}", "${DataKey}", "x/${aws:username}/*"]
     file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": resource}]}))
-    found = policy_document(file, ["a", "b"])["Statement"][0]["Resource"]
+    found = policy_document(file, {"Pipeline": ["a", "b"]})["Statement"][0]["Resource"]
     assert [getattr(value, "data", value) for value in found] == [
         {"Fn::Sub": "arn:a:${AWS::AccountId}:${Prefix}-a"},
         {"Fn::Sub": "arn:a:${AWS::AccountId}:${Prefix}-b"},
@@ -214,11 +214,27 @@ def test_policy_text_with_pipeline_stands_for_one_a_pipeline(tmp_path: Path) -> 
     ]
 
 
+def test_policy_text_with_two_listed_names_stands_for_every_pair(tmp_path: Path) -> None:
+    file = tmp_path / "who.json"
+    file.write_text('{"Version": "2012-10-17", "Statement": [{"Resource": "${Pipeline}_${Target}"}]}')
+    found = policy_document(file, {"Pipeline": ["a", "b"], "Target": ["t", "u"]})
+    assert found["Statement"] == [{"Resource": ["a_t", "a_u", "b_t", "b_u"]}]
+
+
+def test_a_statement_that_is_left_without_a_resource_is_left_out(tmp_path: Path) -> None:
+    """IAM refuses an empty list of resources, and a statement without one would be about everything."""
+    file = tmp_path / "who.json"
+    statements = [{"Sid": "A", "Resource": "x/${Crawler}"}, {"Sid": "B", "Resource": ["${Crawler}", "y"]}]
+    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    assert policy_document(file, {"Crawler": []})["Statement"] == [{"Sid": "B", "Resource": ["y"]}]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ('{"Statement": [{"Resource": "${Bucket}"}]}', r"who\.json: unknown placeholder \['Bucket'\]"),
         ('{"Statement": []}', r"who\.json: expected an object"),
+        ('{"Statement": [{"Resource": "${Target}"}]}', r"who\.json: '\$\{Target\}' stands for nothing"),
         ("{", r"who\.json: not JSON"),
         (None, r"who\.json is missing"),
     ],
@@ -227,7 +243,7 @@ def test_a_wrong_policy_document_is_named(tmp_path: Path, text: str | None, comp
     if text is not None:
         (tmp_path / "who.json").write_text(text)
     with pytest.raises(ContractError, match=complaint):
-        policy_document(tmp_path / "who.json", ["activity"])
+        policy_document(tmp_path / "who.json", {"Pipeline": ["activity"]})
 
 
 def test_tables_have_the_contracts_columns_types_and_comments() -> None:

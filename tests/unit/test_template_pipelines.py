@@ -24,6 +24,7 @@ from deploy.template import build_template
 from lakehouse.errors import ContractError
 
 ALWAYS = {"GateFunction", "CommitFunction", "GoldFunction", "PublishFunction", "FailedFunction", "SweepFunction"}
+SHARED = ("Gate", "Commit", "Gold", "Publish", "Failed", "Sweep", "Operator", "Eraser", "Deployer")
 CRAWLER = '[crawlers.raw]\nbronze = "things"'
 
 
@@ -39,7 +40,8 @@ def test_a_pipeline_that_asks_for_nothing_gets_six_functions_and_no_more(tmp_pat
     kinds = {resource["Type"] for resource in resources.values()}
     assert not kinds & {"AWS::Glue::Crawler", "AWS::RedshiftServerless::Namespace"}
     assert set(of_type("AWS::Lambda::Permission", resources)) == {"SweepRulePermission"}
-    assert not {"CrawlerRole", "WarehouseRole"} & resources.keys()
+    roles = {"Plain" + role for role in ("WorkflowRole", "GlueGoldRole")} | {f"{who}Role" for who in SHARED}
+    assert set(of_type("AWS::IAM::Role", resources)) == roles
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_a_pipeline_that_asks_for_nothing_gets_six_functions_and_no_more(tmp_pat
         (
             CRAWLER,
             {"CrawlFunction", "CrawledFunction"},
-            {"PlainRawCrawler", "CrawlerRole", "CrawledRule", "FailedCrawlersRule"},
+            {"PlainRawCrawler", "PlainRawCrawlerRole", "CrawledRule", "FailedCrawlersRule"},
         ),
         ('[warehouse]\nfacts = ["plain_rows"]', {"LoadFunction"}, {"WarehouseWorkgroup", "WarehouseRole"}),
     ],
@@ -76,9 +78,8 @@ def test_a_pipeline_more_is_a_folder_more_and_touches_nothing_of_the_others(tmp_
     write_pipeline(folder, "sixth", '[generator]\nrows = 1\nschedule = "rate(1 hour)"\n' + CRAWLER)
     after = resources_of(folder)
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"GateRole", "SweepRole", "WorkflowRole", "OperatorRole", "CrawledRole", "Dashboard"}, (
-        "only what names every pipeline may change"
-    )
+    every = {f"{who}Role" for who in ("Gate", "Commit", "Gold", "Publish", "Sweep", "Operator")}
+    assert changed == every | {"CrawlRole", "CrawledRole", "Dashboard"}, "only what names every pipeline may change"
     added = {name for name in after if name not in before}
     assert {"SixthWorkflow", "SixthGoldJob", "SixthThingsSilverTable", "SixthSixthRowsGoldTable"} <= added
     assert all(name.startswith("Sixth") for name in added)
@@ -297,12 +298,24 @@ def test_an_unknown_placeholder_is_refused(tmp_path: Path, name: str) -> None:
         build_template(pipelines_dir=tmp_path)
 
 
-def test_the_workflow_role_may_invoke_every_function_that_a_workflow_names() -> None:
-    policy = json.dumps(RESOURCES["WorkflowRole"]["Properties"]["Policies"][0]["PolicyDocument"])
+def test_a_workflows_role_may_invoke_the_functions_that_the_workflow_names_and_no_others() -> None:
     for name, machine in of_type("AWS::StepFunctions::StateMachine").items():
-        for function in references(machine.get("DefinitionSubstitutions", {})):
-            if function.endswith("Function"):
-                assert f'function:${{Prefix}}-{function.removesuffix("Function").lower()}"' in policy, (name, function)
+        assert machine["RoleArn"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+        policy = RESOURCES[f"{name}Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+        (invoke,) = [one for one in policy["Statement"] if one["Sid"] == "Invoke"]
+        used = {one for one in references(machine["DefinitionSubstitutions"]) if one.endswith("Function")}
+        start = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Prefix}-"
+        expected = {start + one.removesuffix("Function").lower() for one in used}
+        assert {one["Fn::Sub"] for one in invoke["Resource"]} == expected
+
+
+def test_a_workflow_that_asks_athena_or_tells_people_may_do_so_and_another_may_not() -> None:
+    for name, machine in of_type("AWS::StepFunctions::StateMachine").items():
+        named = set(machine["DefinitionSubstitutions"])
+        found = {one["PolicyName"] for one in RESOURCES[f"{name}Role"]["Properties"]["Policies"]}
+        asks = {"workflow-query"} if "Workgroup" in named else set()
+        tells = {"workflow-notify"} if "TopicArn" in named else set()
+        assert found == {"workflow"} | asks | tells, name
 
 
 def test_a_seed_that_breaks_its_contract_is_not_deployed(tmp_path: Path) -> None:
