@@ -189,7 +189,9 @@ def _process(run: Run, job: dict[str, Any], data: dict[str, Any]) -> JobProcess:
         timeout_seconds=limits(job, data),
         glue_version=job.get("GlueVersion", "5.1"),
     )
-    session = roles.assume(job.get("Role", ""), "glue.amazonaws.com", "GlueJobRunnerSession")
+    session = roles.assume(
+        job.get("Role", ""), "glue.amazonaws.com", "GlueJobRunnerSession", roles.glue_arn("job", job["Name"])
+    )
     return JobProcess(spec, session, get_region(), _place["endpoint_url"], _place["work_dir"] / run["Id"])
 
 
@@ -202,7 +204,7 @@ def _finish(run: Run, outcome: Outcome) -> None:
             run["ErrorMessage"] = outcome.message
         run["JobRunState"] = outcome.state
     arguments = {**(glue._jobs.get(run["JobName"], {}).get("DefaultArguments") or {}), **run["Arguments"]}
-    jobs.count_run(run["JobName"], run["Id"], outcome.state, arguments)
+    jobs.count_run(run["JobName"], run["Id"], outcome.state, now - run["StartedOn"], arguments)
     events.job_state_change(run["JobName"], run["Id"], outcome.state, outcome.message)
 
 

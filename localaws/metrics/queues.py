@@ -1,7 +1,8 @@
 """AWS/SQS: how many messages wait in each queue, and how long the oldest has.
 
 *ministack*: counts nothing. *AWS*: a value a minute for every queue in use.
-*Here*: a value whenever the number changes, and one a minute of the lake's clock while messages are there.
+*Here*: a value whenever the number changes, and one a minute of the lake's clock while messages are there, which also
+ages them.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import sqs
 
-from localaws.metrics.record import emit, now
+from localaws.metrics.record import AT, emit, now
 
 _EVERY_SECONDS = 60.0
 
@@ -36,7 +37,7 @@ def look() -> None:
 
 def _count(name: str, messages: list[dict[str, Any]], visible: int, moment: float) -> None:
     dimensions = {"QueueName": name}
-    oldest = min((message["sent_at"] for message in messages), default=moment)
+    sent = [message.setdefault(AT, now() - (moment - message["sent_at"])) for message in messages]
     emit("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, dimensions)
     emit("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", len(messages) - visible, dimensions)
-    emit("AWS/SQS", "ApproximateAgeOfOldestMessage", moment - oldest, dimensions, "Seconds")
+    emit("AWS/SQS", "ApproximateAgeOfOldestMessage", now() - min(sent, default=now()), dimensions, "Seconds")

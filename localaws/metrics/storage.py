@@ -70,7 +70,8 @@ def count_request(method: str, path: str, status: int, received: int, sent: int)
         "BytesDownloaded": sent if method == "GET" else 0,
     }
     with _lock:
-        _requests.update({(bucket, metric): amount for metric, amount in amounts.items() if amount})
+        counted = {name: amount for name, amount in amounts.items() if amount or name.endswith("Errors")}
+        _requests.update({(bucket, name): amount for name, amount in counted.items()})
 
 
 def configure(bucket: str, configurations: list[dict[str, Any]]) -> None:

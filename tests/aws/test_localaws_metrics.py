@@ -190,6 +190,29 @@ def test_every_invocation_of_a_function_is_counted(aws: EmbeddedAws) -> None:
     assert total(aws, "AWS/Lambda", "Errors", FunctionName=name) == 1
 
 
+def test_what_a_function_says_in_the_embedded_metric_format_is_counted(aws: EmbeddedAws) -> None:
+    directive = {
+        "Namespace": "Own",
+        "Dimensions": [["Place"], ["Place", "Kind"]],
+        "Metrics": [{"Name": "Rows", "Unit": "Count"}, {"Name": "Times"}],
+    }
+    line = {"_aws": {"Timestamp": 1, "CloudWatchMetrics": [directive]}, "Place": "here", "Kind": "a"}
+    without_a_value = {**line, "Rows": 5}
+    text = f"""
+import json
+def handler(event, context):
+    print(json.dumps({{**{line!r}, "Rows": 3, "Times": [1, 2]}}), flush=True)
+    print(json.dumps({without_a_value!r}), '{{"_aws": 1}}', "_aws", sep="\\n", flush=True)
+"""
+    allow = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    invoke(aws, make_function(aws, "says", text, allow), {})
+    assert wait_for(lambda: total(aws, "Own", "Rows", Place="here")) == 3
+    assert total(aws, "Own", "Rows", Place="here", Kind="a") == 3
+    assert total(aws, "Own", "Times", Place="here") == 3
+    assert total(aws, "Own", "Times", "SampleCount", Place="here") == 2
+    assert total(aws, "Own", "Rows", Kind="a") == 0
+
+
 def test_an_event_that_a_function_cannot_handle_is_tried_three_times_and_kept(aws: EmbeddedAws) -> None:
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="async-dlq")["QueueUrl"]
@@ -276,11 +299,14 @@ def test_executions_are_counted_by_how_they_end(
 def test_runs_of_a_job_are_counted_by_how_they_end(aws: EmbeddedAws) -> None:
     dimensions = {"JobName": "counted-job", "JobRunId": "ALL", "Type": "count", "ObservabilityGroup": "error"}
     script = "import sys; sys.exit('--fail' in sys.argv)"
-    job = make_job(aws, "counted-job", script, DefaultArguments={"--enable-observability-metrics": "true"})
+    wanted = {"--enable-observability-metrics": "true", "--enable-metrics": "true"}
+    job = make_job(aws, "counted-job", script, DefaultArguments=wanted)
     run_job(aws, job)
     run_job(aws, job, Arguments={"--fail": "1"})
     assert total(aws, "Glue", "glue.succeed.ALL", **dimensions) == 1
     assert total(aws, "Glue", "glue.error.ALL", **dimensions) == 1
+    del dimensions["ObservabilityGroup"]
+    assert total(aws, "Glue", "glue.driver.aggregate.elapsedTime", **dimensions) > 0
 
 
 def test_buckets_are_measured_daily_and_their_requests_counted(aws: EmbeddedAws) -> None:
@@ -299,3 +325,14 @@ def test_buckets_are_measured_daily_and_their_requests_counted(aws: EmbeddedAws)
     asked = {"BucketName": "measured", "FilterId": "EntireBucket"}
     names = ("AllRequests", "PutRequests", "GetRequests", "4xxErrors", "BytesUploaded")
     assert [total(aws, "AWS/S3", name, **asked) for name in names] == [4, 2, 2, 1, 10]
+    assert total(aws, "AWS/S3", "5xxErrors", "SampleCount", **asked) > 0  # a value of 0
+
+
+def test_a_message_grows_old_by_the_lakes_clock(aws: EmbeddedAws) -> None:
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="old")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    wait_for(lambda: total(aws, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName="old") == 1)
+    aws.clock.advance(3000, fire=False)
+    age = wait_for(lambda: total(aws, "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName="old"))
+    assert 3000 <= age < 3060
