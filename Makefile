@@ -10,12 +10,14 @@ LAKE := $(VENV)/bin/lake
 ROWS ?= 1000000
 SEED ?=
 BREAKING := tests/e2e/test_nothing_fails_silently.py
+TOOLS := .venv-security
+AUDIT ?= required
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes --no-build-isolation --no-warn-script-location
 
-.PHONY: help setup setup-dev demo demo-all up down test faults check lint types format template docs bench lock clean
+.PHONY: help setup setup-dev setup-security demo demo-all up down test faults check security security-checks docker-test docker-run lint types format template docs bench lock clean
 
 help:  ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.lake-installed  ## Make .venv with everything the lake needs (once; other targets call it)
 
@@ -52,6 +54,14 @@ check: setup-dev  ## Lint, types, template: everything that needs no running lak
 	@$(PY) -m scripts.document_pipelines --check
 	@$(PY) -m scripts.document_monitoring --check
 
+security: security-checks  ## Template, policies, secrets, vulnerabilities, SBOM, licences, containers, workflows; then every call against IAM
+	@$(PY) -m pytest tests/iam
+
+security-checks: setup-dev setup-security  ## The same without the last (AUDIT=optional: where no vulnerability service can be reached)
+	@$(PY) -m security --audit $(AUDIT)
+
+setup-security: $(TOOLS)/.installed
+
 lint: setup-dev  ## Only ruff
 	@$(PY) -m ruff check .
 
@@ -75,12 +85,12 @@ bench: setup-dev  ## Compare the lake with Spark, DuckDB and Polars on the same 
 
 lock: $(VENV)/.venv-made  ## Pin the requirements anew after editing requirements/*.in
 	@$(PY) -m pip --disable-pip-version-check install --quiet uv
-	@for name in build lake dev; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	@for name in build lake dev security; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; done
 
 clean:  ## Stop the lake and remove .venv and .lake, data included
 	@if [ -x $(LAKE) ]; then $(LAKE) down; fi
-	@rm -rf $(VENV) .lake
+	@rm -rf $(VENV) $(TOOLS) .lake build
 
 # --- how the environment is made ---
 
@@ -101,4 +111,10 @@ $(VENV)/.lake-installed: requirements/build.txt requirements/lake.txt requiremen
 $(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.lake-installed
 	@echo "Adding the tools for tests and checks to .venv ..."
 	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(TOOLS)/.installed: requirements/security.txt
+	@echo "Setting up $(TOOLS) for the security checks (once, about a minute) ..."
+	@scripts/make_venv.sh $(TOOLS)
+	@$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary=:all: -r requirements/security.txt
 	@touch $@
