@@ -97,7 +97,7 @@ def look_at(lake: Lake, pipeline: Pipeline, days: Days, workflows: Workflows) ->
         slots.append(slot)
         judged[slot.slot_id] = file
     dated = in_range(slots, days, lake.client("s3"), lake.settings.bucket)
-    files = (judge_of(one.slot, judged[one.slot.slot_id], lake.pipelines, lake.ledger) for one in dated)
+    files = (judge_of(one.slot, judged[one.slot.slot_id], lake.keyed, lake.ledger) for one in dated)
     batches = {batch: look(pipeline, batch, lake.ledger, workflows) for batch in batches_in_order(dated)}
     well = frozenset(batch for batch, found in batches.items() if _ended_well(lake, found))
     return Range(pipeline, days, tuple(one for one in files if one.standing == "to_judge"), batches, well)

@@ -20,6 +20,7 @@ from lakehouse.erase.survey import Searched
 from lakehouse.ledger.store import Ledger
 from lakehouse.publish.catalog import Catalog
 from lakehouse.silver.table import SilverStore
+from lakehouse.tokens import read_secret, tokens_of, with_key
 
 ERASER = "eraser"
 QUIET_SECONDS = 3600.0
@@ -78,6 +79,7 @@ def forgetter(lake: Lake, pipeline: Pipeline, value: str, screen: Screen, tell: 
         )
     if not value.strip() or value != value.strip():
         raise CliError("--key is empty or begins or ends with white space: expected the value as the column holds it")
+    pipeline = with_key(pipeline, lambda: read_secret(_client(lake, "secretsmanager"), lake.settings.tokens_secret))
     remover = Remover(
         searched=searched(lake),
         ledger=Ledger(_client(lake, "dynamodb"), lake.settings.ledger_table),
@@ -89,7 +91,8 @@ def forgetter(lake: Lake, pipeline: Pipeline, value: str, screen: Screen, tell: 
         ),
         pipeline=pipeline,
     )
-    return Forgetter(remover, Person(value, columns), LakeWaits(lake, pipeline, screen), tell)
+    person = Person(value, columns, tokens=tokens_of(pipeline, {value}))
+    return Forgetter(remover, person, LakeWaits(lake, pipeline, screen), tell)
 
 
 def searched(lake: Lake) -> Searched:

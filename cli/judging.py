@@ -36,7 +36,7 @@ def await_verdicts(lake: Lake, asked: Sequence[Judged], began_at_ms: int, screen
             open_ones = [one for one in asked if one.slot.key not in found]
             if not intake_is_empty(lake.client("sqs"), _intake(lake)):
                 busy = time.monotonic()
-            found |= outcomes(open_ones, lake.pipelines, lake.ledger)
+            found |= outcomes(open_ones, lake.keyed, lake.ledger)
             waited = time.monotonic() - started
             if len(found) < len(asked) and time.monotonic() - busy > IDLE_SECONDS:
                 raise CliError(_left(asked, found), "lake up   (it deploys the contracts of this checkout)")

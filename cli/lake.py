@@ -18,6 +18,7 @@ from lakehouse.contract.load import pipelines
 from lakehouse.contract.model import Pipeline
 from lakehouse.ledger.store import Ledger
 from lakehouse.settings import Settings
+from lakehouse.tokens import read_secret, with_keys
 from localaws.users import read_credentials
 
 STACK_FILE = "stack.json"
@@ -47,6 +48,12 @@ class Lake:
     def pipelines(self) -> dict[str, Pipeline]:
         """Every pipeline of this checkout by name."""
         return pipelines()
+
+    @cached_property
+    def keyed(self) -> dict[str, Pipeline]:
+        """The same with the keys of their tokens: for who judges, or asks whether the gate would judge otherwise."""
+        name = self.settings.tokens_secret
+        return with_keys(self.pipelines, lambda: read_secret(self.client("secretsmanager"), name))
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -25,10 +25,10 @@ def chosen_files(lake: Lake, file_ids: Sequence[str], pipeline: str | None) -> l
     if file_ids:
         records = [find_file(lake, [*lake.pipelines, UNKNOWN], start) for start in file_ids]
         unique = {record.file_id: record for record in records}
-        return [judge_of(slot_of(one, lake.ledger), one, lake.pipelines, lake.ledger) for one in unique.values()]
+        return [judge_of(slot_of(one, lake.ledger), one, lake.keyed, lake.ledger) for one in unique.values()]
     owners = [pipeline, UNKNOWN] if pipeline else [*lake.pipelines, UNKNOWN]
     found = [
-        judge_of(slot, file, lake.pipelines, lake.ledger)
+        judge_of(slot, file, lake.keyed, lake.ledger)
         for owner in owners
         for slot, file in judged_files(lake.ledger, owner)
         if in_quarantine(file)

@@ -77,6 +77,7 @@ class SparkSubmit:
         arguments += ["--versions", json.dumps(dict(plan.versions)), "--slots", json.dumps(dict(plan.slots))]
         arguments += ["--rows", json.dumps(dict(plan.rows))]
         arguments += ["--lake_bucket", self.settings.bucket, "--lake_ledger_table", self.settings.ledger_table]
+        arguments += ["--lake_tokens_secret", self.settings.tokens_secret]
         command = spark_submit_command(ROOT / "glue" / "gold.py", arguments, {**local_conf(access), **DELTA_CONF})
         environment = {**os.environ, **spark_environment(access)}
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])

@@ -11,16 +11,19 @@ from deploy.config import ROOT, Config, load_configs
 from deploy.functions import needed_functions
 from deploy.parts import (
     alarms,
+    budget,
     catalog,
     crawlers,
     dashboard,
     functions,
+    glue_security,
     intake,
     names,
     notifications,
     queues,
     roles,
     storage,
+    tokens,
     triggers,
     warehouse,
     workflows,
@@ -60,6 +63,8 @@ def build_template(config: Config | None = None, pipelines_dir: Path | None = No
 def _add_parts(template: Template, pipelines: Sequence[Pipeline], root: Path) -> None:
     needed = needed_functions(pipelines)
     storage.add(template, root / "kms", [pipeline.name for pipeline in pipelines])
+    glue_security.add(template)
+    tokens.add(template)
     queues.add(template)
     roles.add(template, root / "iam", pipelines)
     functions.add(template, needed)
@@ -70,6 +75,7 @@ def _add_parts(template: Template, pipelines: Sequence[Pipeline], root: Path) ->
     crawlers.add(template, pipelines)
     warehouse.add(template, pipelines)
     notifications.add(template, pipelines)
+    budget.add(template)
     alarms.add(template, needed, pipelines)
     dashboard.add(template, needed, pipelines)
 
@@ -88,6 +94,7 @@ def _outputs(pipelines: Sequence[Pipeline]) -> dict[str, Any]:
         "EventsDeadLettersUrl": Ref(names.EVENTS_DLQ),
         "FunctionsDeadLettersUrl": Ref(names.FUNCTIONS_DLQ),
         "AthenaWorkgroup": Ref("Workgroup"),
+        "TokensSecret": Ref(names.SECRET_OF_TOKENS),
         "DataKeyArn": GetAtt(names.DATA_KEY, "Arn"),
         "OperatorRoleArn": roles.role_arn("operator"),
         "EraserRoleArn": roles.role_arn("eraser"),

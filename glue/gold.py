@@ -18,8 +18,10 @@ from lakehouse.contract.load import pipelines
 from lakehouse.engines.former import former_files
 from lakehouse.engines.spark_run import run_spark
 from lakehouse.ledger.store import Ledger
+from lakehouse.tokens import read_secret, with_key
 
-OPTIONS = ["pipeline", "batch", "run_id", "versions", "slots", "rows", "lake_bucket", "lake_ledger_table"]
+SETTINGS = ["lake_bucket", "lake_ledger_table", "lake_tokens_secret"]
+OPTIONS = ["pipeline", "batch", "run_id", "versions", "slots", "rows", *SETTINGS]
 
 
 def main() -> None:
@@ -31,7 +33,8 @@ def main() -> None:
     job = Job(context) if context else None
     if job:
         job.init(options["JOB_NAME"], options)
-    pipeline, run_id = pipelines()[options["pipeline"]], options["run_id"]
+    run_id, secret = options["run_id"], options["lake_tokens_secret"]
+    pipeline = with_key(pipelines()[options["pipeline"]], lambda: read_secret(client("secretsmanager"), secret))
     versions, slots, rows = (json.loads(options[name]) for name in ("versions", "slots", "rows"))
     ledger, batch = Ledger(client("dynamodb"), options["lake_ledger_table"]), options["batch"]
     former = former_files(ledger, pipeline, batch)

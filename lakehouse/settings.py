@@ -25,6 +25,8 @@ class Settings:
     """Glue database of the gold tables."""
     event_source: str
     """`source` of the lake's own events on the default EventBridge bus: the stack's prefix."""
+    tokens_secret: str
+    """The Secrets Manager secret that tokens of personal values are made with."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":

@@ -22,12 +22,16 @@ from lakehouse.publish.catalog import Catalog
 from lakehouse.publish.derive import derive
 from lakehouse.settings import Settings
 from lakehouse.silver.table import SilverStore
+from lakehouse.tokens import read_secret, with_key
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """EventBridge's `Gold Published` → pipeline, batch, run_id and how each following table ended."""
     settings, said = Settings.from_env(), GoldPublished.from_event(event)
-    pipeline, ledger = pipelines()[said.pipeline], Ledger(client("dynamodb"), settings.ledger_table)
+    pipeline = with_key(
+        pipelines()[said.pipeline], lambda: read_secret(client("secretsmanager"), settings.tokens_secret)
+    )
+    ledger = Ledger(client("dynamodb"), settings.ledger_table)
 
     def make(table: GoldTable) -> GoldResult:
         plan = RunPlan(said.pipeline, said.batch, said.run_id, "duckdb", said.versions, 0, slots=said.slots)

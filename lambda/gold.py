@@ -17,12 +17,16 @@ from lakehouse.ledger.store import Ledger
 from lakehouse.plan import RunPlan, first_tables
 from lakehouse.settings import Settings
 from lakehouse.silver.table import SilverStore
+from lakehouse.tokens import read_secret, with_key
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """`lakehouse.plan.RunPlan` → the same; what was made is in the run's ledger item."""
     settings, plan = Settings.from_env(), RunPlan.from_event(event)
-    pipeline, ledger = pipelines()[plan.pipeline], Ledger(client("dynamodb"), settings.ledger_table)
+    pipeline = with_key(
+        pipelines()[plan.pipeline], lambda: read_secret(client("secretsmanager"), settings.tokens_secret)
+    )
+    ledger = Ledger(client("dynamodb"), settings.ledger_table)
     gold = run_duckdb(
         pipeline,
         plan,

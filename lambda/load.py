@@ -8,6 +8,7 @@ from lakehouse.contract.load import pipelines
 from lakehouse.ledger.store import Ledger
 from lakehouse.plan import RunPlan
 from lakehouse.settings import Settings
+from lakehouse.tokens import read_secret, with_key
 from lakehouse.warehouse.data_api import DataApi
 from lakehouse.warehouse.load import Surroundings, WarehouseSettings, load_run
 
@@ -25,5 +26,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         tell=lambda message: notify.send(client("sns"), settings.topic_arn, message),
         invocation=str(context.aws_request_id),
     )
-    load = load_run(pipelines()[plan.pipeline], plan, around)
+    pipeline = with_key(
+        pipelines()[plan.pipeline], lambda: read_secret(client("secretsmanager"), settings.tokens_secret)
+    )
+    load = load_run(pipeline, plan, around)
     return {"pipeline": plan.pipeline, "batch": plan.batch, "run_id": plan.run_id, **load.as_event()}

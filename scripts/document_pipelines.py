@@ -73,6 +73,8 @@ def _columns(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _rules(column: Column) -> Iterator[str]:
+    if column.pii:
+        yield {"drop": "personal: dropped once judged", "token": "personal: a token stands for it"}[column.pii]
     if not column.required:
         yield "may be missing"
     if column.values:

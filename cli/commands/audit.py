@@ -64,7 +64,7 @@ def sources_of(lake: Lake, folder: Path) -> Sources:
         catalog=Catalog(lake.client("glue"), lake.settings.gold_database),
         store=SilverStore.on_s3(lake.settings.bucket, operator, {"AWS_ENDPOINT_URL": lake.server.endpoint_url}),
         bucket=lake.settings.bucket,
-        pipelines=lake.pipelines,
+        pipelines=lake.keyed,
         folder=folder,
         memory_mb=MEMORY_MB,
     )

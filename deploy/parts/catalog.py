@@ -16,6 +16,7 @@ from deploy.parts.names import (
     underscored_prefix,
 )
 from lakehouse.contract.model import Column, Dataset, GoldTable, Pipeline
+from lakehouse.contract.personal import stored_columns
 from lakehouse.errors import ContractError
 from lakehouse.names import GOLD, silver_prefix, silver_table
 
@@ -106,7 +107,7 @@ def _silver(dataset: Dataset) -> glue.Table:
                 _column("_slot", "string", "Object key of the bronze file"),
             ],
             StorageDescriptor=glue.StorageDescriptor(
-                Columns=[*_columns(dataset.columns), *_TRACES],
+                Columns=[*_columns(stored_columns(dataset.columns)), *_TRACES],
                 Location=location,
                 InputFormat="org.apache.hadoop.mapred.SequenceFileInputFormat",
                 OutputFormat="org.apache.hadoop.hive.ql.io.HiveSequenceFileOutputFormat",

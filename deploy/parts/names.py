@@ -18,6 +18,7 @@ FUNCTION_SETTINGS = (("MemoryMb", "memory_mb"), ("TimeoutSeconds", "timeout_seco
 DATA_KEY, LAKE_BUCKET, LEDGER, TOPIC = "DataKey", "LakeBucket", "Ledger", "Notifications"
 GATE_QUEUE, GATE_DLQ, EVENTS_DLQ = "GateQueue", "GateDeadLetters", "EventsDeadLetters"
 FUNCTIONS_DLQ = "FunctionsDeadLetters"
+SECRET_OF_TOKENS = "TokensSecret"  # noqa: S105 - its logical id
 BRONZE_DATABASE, SILVER_DATABASE, GOLD_DATABASE = "BronzeDatabase", "SilverDatabase", "GoldDatabase"
 WAREHOUSE_DATABASE = "lake"
 """Database inside the Redshift namespace."""
@@ -26,6 +27,11 @@ WAREHOUSE_DATABASE = "lake"
 def named(suffix: str) -> Any:
     """A physical name: `<prefix>-<suffix>`."""
     return Sub(f"${{Prefix}}-{suffix}")
+
+
+def named_below(suffix: str) -> Any:
+    """A physical name that is a path: `<prefix>/<suffix>`."""
+    return Sub(f"${{Prefix}}/{suffix}")
 
 
 def suffix_of(name: Any) -> str:
@@ -74,6 +80,7 @@ def settings_values() -> dict[str, Any]:
         "silver_database": Ref(SILVER_DATABASE),
         "gold_database": Ref(GOLD_DATABASE),
         "event_source": Ref("Prefix"),
+        "tokens_secret": Ref(SECRET_OF_TOKENS),
     }
 
 
@@ -135,7 +142,7 @@ def _row(config: Config) -> dict[str, Any]:
         "LogRetentionDays": config.log_retention_days,
         "OldVersionsDays": config.old_versions_days,
         "AthenaResultsDays": config.athena_results_days,
-        "KeepGoldRuns": config.keep_gold_runs,
+        "KeepGoldRuns": str(config.keep_gold_runs),  # a variable of a function: text
         "MonthlyBudgetUsd": config.monthly_budget_usd,
         "GeneratorSchedules": config.generator_schedules,
         "GateVisibilitySeconds": config.gate_visibility_seconds,

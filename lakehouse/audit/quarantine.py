@@ -9,7 +9,7 @@ from lakehouse import names
 from lakehouse.audit import mend
 from lakehouse.audit.findings import SHOWN, Checked, Finding, Step, differing
 from lakehouse.audit.sources import Sources, download, file_sha256, objects_below, read_json
-from lakehouse.gate.decide import verdict
+from lakehouse.gate.decide import keeps_original, verdict
 from lakehouse.ledger.items import FileRecord
 
 ROWS, ORIGINAL, VERDICT = "rows.ndjson", "original", "verdict.json"
@@ -27,9 +27,11 @@ def audit_quarantine(
     """
     prefix = names.quarantine_prefix(truth.pipeline, truth.dataset, truth.file_id)
     present = {key.removeprefix(prefix) for key, _ in objects_below(sources, prefix)}
-    wanted = _wanted(truth, expected_rows, rows_known)
+    original = keeps_original(truth.pipeline, truth.dataset, truth.key, sources.pipelines)
+    wanted = _wanted(truth, expected_rows, rows_known, original)
     yield Checked("quarantine", truth.pipeline, len(wanted), truth.rows_quarantined)
-    optional = set() if rows_known else {ROWS}
+    # What was judged under another contract may have been kept with its bytes.
+    optional = set() if rows_known else {ROWS, ORIGINAL}
     for name in sorted(present - wanted - optional):
         yield _finding(truth, "foreign_object", prefix + name, "an object that the verdict does not bring", "nothing")
     for name in sorted(wanted - present):
@@ -42,10 +44,10 @@ def audit_quarantine(
             yield _finding(truth, found[0], prefix + name, found[1], found[2])
 
 
-def _wanted(truth: FileRecord, rows: Path | None, rows_known: bool) -> set[str]:
+def _wanted(truth: FileRecord, rows: Path | None, rows_known: bool, original: bool) -> set[str]:
     wanted = {ROWS} if rows is not None or (not rows_known and truth.rows_quarantined) else set()
     if truth.verdict == "refused":
-        wanted |= {ORIGINAL}
+        wanted |= {ORIGINAL, VERDICT} if original else {VERDICT}
     return wanted | {VERDICT} if wanted else wanted
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from lakehouse.contract.fields import Fields
 from lakehouse.contract.model import Column
+from lakehouse.contract.personal import read_pii
 from lakehouse.contract.types import ColumnType, column_type
 
 DATE_FORMATS = ("yyyy-MM-dd", "yyyy/MM/dd", "iso_timestamp")
@@ -30,11 +31,11 @@ def read_columns(fields: Fields) -> tuple[Column, ...]:
 
 
 def read_key(fields: Fields, columns: tuple[Column, ...], may_be_empty: bool = False) -> tuple[str, ...]:
-    """The list `key`: names of required columns that are no doubles. Raises ContractError."""
+    """The list `key`: names of required columns that are no doubles and not dropped. Raises ContractError."""
     if may_be_empty and fields.take("key", list, "a list of texts") == []:
         return ()
     key = fields.texts("key")
-    able = [column.name for column in columns if column.required and column.type != "double"]
+    able = [column.name for column in columns if column.required and column.type != "double" and column.pii != "drop"]
     for index, name in enumerate(key):
         if name not in able:
             fields.fail(f"key[{index}]", f"found {name!r}, expected one of the required columns {', '.join(able)}")
@@ -63,6 +64,7 @@ def _column(fields: Fields) -> Column:
         format=_format(fields, kind),
         currency_text=fields.take("currency_text", bool, "true or false", False),
         references=fields.optional("references", str, "<seed>.<column>"),
+        pii=read_pii(fields, kind.name),
     )
     _check_rules(fields, column, kind)
     fields.done()

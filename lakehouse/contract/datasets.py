@@ -27,6 +27,7 @@ NOT_JUDGED = (
     "compact",
     "person",
     "contract_hash",
+    "token_key",
 )
 """Fields of a dataset that decide nothing about its files' rows."""
 PERSON_TYPES = ("string", "int", "long")
@@ -71,6 +72,8 @@ def _judging_hash(dataset: Dataset) -> str:
     values = {name: value for name, value in asdict(replace(dataset, seeds=())).items() if name not in NOT_JUDGED}
     for column in values["columns"]:
         del column["comment"]
+        if column["pii"] is None:
+            del column["pii"]  # as in the hashes of before there were personal columns
     seeds = {seed.name: seed for seed in dataset.seeds}
     references = sorted({column.references for column in dataset.columns if column.references})
     values["seeds"] = [column_texts(seeds[seed], column) for seed, _, column in map(_parts, references)]

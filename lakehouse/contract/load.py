@@ -17,6 +17,7 @@ from lakehouse.contract.cross_checks import check_pipeline, check_together
 from lakehouse.contract.datasets import read_dataset
 from lakehouse.contract.fields import Fields
 from lakehouse.contract.model import Engine, GoldTable, Pipeline, Seed
+from lakehouse.contract.personal import check_gold_columns
 from lakehouse.contract.surroundings import read_crawler, read_deadlines, read_demo, read_generator, read_warehouse
 from lakehouse.contract.totals import read_total
 from lakehouse.errors import ContractError
@@ -97,6 +98,7 @@ def load_pipeline(folder: Traversable) -> Pipeline:
 
 def _gold(pipeline: str, name: str, fields: Fields) -> GoldTable:
     columns = read_columns(fields)
+    check_gold_columns(fields, columns)
     table = GoldTable(
         pipeline=pipeline,
         name=name,

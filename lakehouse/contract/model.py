@@ -37,6 +37,9 @@ class Column:
     left out altogether (`$1234.56`), but not set wrong; nothing else stands beside the number."""
     references: str | None = None
     """`<seed>.<column>`: only values that this column of a seed holds are accepted. Strings only."""
+    pii: Literal["drop", "token"] | None = None
+    """Personal: the value is judged as any other, then dropped, or stored as a token (lakehouse.tokens). On a column of
+    gold: it holds tokens, which silver or a seed brought."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Seed:
     key: tuple[str, ...]
     file: Traversable = field(compare=False)
     """`seeds/<name>.csv`. Read by lakehouse.contract.seeds, whenever it is needed."""
+    token_key: bytes | None = field(default=None, compare=False, repr=False)
+    """What token columns are made with: see lakehouse.tokens.with_keys."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class Dataset:
     """Hash of all that decides how a file of this dataset is judged, the values that its columns may refer to included,
     and of nothing else: neither comments nor paths, nor another dataset, nor gold. Files judged under another hash are
     judged again."""
+    token_key: bytes | None = field(default=None, compare=False, repr=False)
+    """What token columns are made with: see lakehouse.tokens.with_keys."""
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,23 @@
 Needs pyarrow; what the loader needs of seeds, in Lambdas without it, is in lakehouse.contract.seed_text.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 from io import BytesIO
 
 import pyarrow as pa
 
 from lakehouse.contract.model import Dataset, Pipeline, Seed
+from lakehouse.contract.personal import has_personal
 from lakehouse.errors import ContractError
 from lakehouse.parse.layout import LINE, Layout, layout_of
-from lakehouse.parse.reasons import FileRefusedError
+from lakehouse.parse.reasons import HIDDEN, FileRefusedError
 from lakehouse.parse.records import open_records
 from lakehouse.parse.rows import parse_block
 from lakehouse.parse.source import Source
 
 
 def read_seed(pipeline: Pipeline, seed: str | Seed) -> pa.Table:
-    """A seed's rows in the file's order, with the contract's columns and types (those of silver).
+    """A seed's rows in the file's order, with the contract's columns and types, personal values as they are written.
 
     Raises:
         ContractError: no such seed; its file is missing, is refused or has no row; a row breaks a rule of its columns
@@ -78,11 +78,11 @@ def _table(seed: Seed) -> pa.Table:
     try:
         batches = _batches(where, content, layout)
     except FileRefusedError as error:
-        raise ContractError(f"{where}: {error.message}") from error
+        raise ContractError(f"{where}: {error.told(hidden=layout.personal)}") from error
     table = pa.Table.from_batches(batches, layout.schema)
     if not table.num_rows:
         raise ContractError(f"{where}: found a header alone, expected at least one row")
-    _check_key(where, table, seed.key)
+    _check_key(where, table, seed)
     return table.drop_columns([LINE])
 
 
@@ -105,14 +105,14 @@ def _batches(where: str, content: bytes, layout: Layout) -> list[pa.RecordBatch]
     return batches
 
 
-def _check_key(where: str, table: pa.Table, key: Sequence[str]) -> None:
+def _check_key(where: str, table: pa.Table, seed: Seed) -> None:
     first: dict[tuple[object, ...], int] = {}
-    columns = [table.column(name).to_pylist() for name in (*key, LINE)]
+    columns = [table.column(name).to_pylist() for name in (*seed.key, LINE)]
     for *values, line in zip(*columns, strict=True):
         before = first.setdefault(tuple(values), line)
         if before != line:
-            found = ", ".join(str(value) for value in values)
+            found = HIDDEN if has_personal(seed.columns) else repr(", ".join(str(value) for value in values))
             raise ContractError(
-                f"{where}: line {line}: {', '.join(key)}: found {found!r}, which line {before} has as well, "
+                f"{where}: line {line}: {', '.join(seed.key)}: found {found}, which line {before} has as well, "
                 "expected every key once"
             )

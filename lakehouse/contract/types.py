@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lakehouse.contract.model import Dataset
+from lakehouse.contract.personal import stored_columns
 
 SIMPLE_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamp")
 DECIMAL = re.compile(r"decimal\((\d{1,2}),\s?(\d{1,2})\)")
@@ -42,7 +43,7 @@ def changed_types(dataset: Dataset, types: Mapping[str, str]) -> str | None:
     Args:
         types: by column, as the file was judged. A column that the contract has no more is of no account.
     """
-    now = {column.name: column.type for column in dataset.columns}
+    now = {column.name: column.type for column in stored_columns(dataset.columns)}
     changed = [
         (name, kind, now[name])
         for name, kind in types.items()

@@ -1,6 +1,7 @@
 """The current rows of a silver table, as Spark SQL. Pure."""
 
 from lakehouse.contract.model import Dataset
+from lakehouse.contract.personal import stored_columns
 from lakehouse.engines.spark_sql import quoted
 from lakehouse.silver.columns import BATCH, ORIGIN, SLOT
 
@@ -17,7 +18,7 @@ def current_rows(dataset: Dataset, silver: str, slots: int) -> str:
     bytes; a compacted file names in `_origin` the object key that a row came from. Inside one slot keys are unique,
     because the gate judged so: with one slot every row is current. A dataset without a key has only current rows.
     """
-    columns = ", ".join([*(quoted(column.name) for column in dataset.columns), BATCH])
+    columns = ", ".join([*(quoted(column.name) for column in stored_columns(dataset.columns)), BATCH])
     if slots <= 1 or not dataset.key:
         return f"select {columns} from {silver}"
     key = ", ".join(quoted(name) for name in dataset.key)

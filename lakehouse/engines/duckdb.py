@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.contract.model import Dataset, GoldTable, Pipeline
+from lakehouse.contract.personal import stored_columns
 from lakehouse.contract.types import column_type
 from lakehouse.engines.csv_export import csv_name, rows_sql, write_csv
 from lakehouse.engines.current import current_rows, silver_relation
@@ -204,7 +205,7 @@ def _register_files(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, silver: str, files: Sequence[tuple[SlotFile, Path]]
 ) -> None:
     """A view of a table's rows with `_line`, `_origin`, `_batch`, `_slot`. A column that no file has yet holds null."""
-    typed = [*((column.name, _duckdb_type(column.type)) for column in dataset.columns), *_OWN]
+    typed = [*((column.name, _duckdb_type(column.type)) for column in stored_columns(dataset.columns)), *_OWN]
     if not files:
         nothing = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in [*typed, *_PARTITION])
         connection.execute(f"create view {silver} as select {nothing} where false")

@@ -25,6 +25,7 @@ from lakehouse.erase.survey import Hit, Survey, survey
 from lakehouse.errors import ErasureError
 from lakehouse.gate.objects import current_version
 from lakehouse.ledger.items import Erasure, now
+from lakehouse.tokens import tokens_of
 
 ROUNDS = 20
 JUDGED_SECONDS, POLL_SECONDS = 900.0, 0.2
@@ -180,7 +181,8 @@ class Forgetter:
         """Search once more. A trace that another's record in bronze holds too tells nothing: it is no trace."""
         self.tell("Proving it: looking through everything once more")
         own = self._own(traces)
-        return survey(self.remover.searched, self.pipeline, replace(self.person, traces=own))
+        tokens = self.person.tokens | tokens_of(self.pipeline, own)
+        return survey(self.remover.searched, self.pipeline, replace(self.person, traces=own, tokens=tokens))
 
     def _own(self, traces: frozenset[str]) -> frozenset[str]:
         left = set(traces)

@@ -95,10 +95,10 @@ def _column(name: str, column: pa.Array, person: Person) -> bool:
 
 
 def _candidates(column: pa.Array, person: Person) -> pa.Array:
-    """Values in which the person's value or a trace stands at all: few are looked at closely."""
+    """Values in which the person's value, a trace or a token stands at all: few are looked at closely."""
     found = pc.fill_null(pc.match_substring(column, person.value), False)
-    for trace in person.traces:
-        found = pc.or_(found, pc.fill_null(pc.match_substring(column, trace), False))
+    for text in (*person.traces, *person.tokens):
+        found = pc.or_(found, pc.fill_null(pc.match_substring(column, text), False))
     return found
 
 

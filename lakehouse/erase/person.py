@@ -19,6 +19,8 @@ class Person:
     """Names of those columns in the pipeline's datasets; gold's columns of these names mean the same."""
     traces: frozenset[str] = field(default=frozenset(), repr=False)
     """Further texts that were found in this person's records and in no other's: name, address, e-mail."""
+    tokens: frozenset[str] = frozenset()
+    """What stands for the value and the traces where tokens do: see lakehouse.tokens."""
 
     @property
     def distinctive(self) -> bool:
@@ -36,8 +38,8 @@ class Person:
 
     def mentioned(self, data: bytes) -> bool:
         """Whether text speaks of this person: the value as a whole word (beside its column's name where it is not
-        distinctive), also in UTF-16, or a trace."""
-        return self._named(data) or self.traced(data)
+        distinctive), also in UTF-16, a trace or a token."""
+        return self._named(data) or self.traced(data) or any(token.encode() in data for token in self.tokens)
 
     def traced(self, data: bytes) -> bool:
         """Whether a trace stands in text."""

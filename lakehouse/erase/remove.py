@@ -56,7 +56,7 @@ class Remover:
         done["athena-results"] = self._remove(versions(self.s3, self.searched.bucket, "athena-results/"))
         done[names.QUARANTINE] = self._quarantine(files, found, current)
         done["records of files"] = self._records(files, gone.values())
-        done[names.SILVER] = self._silver(found)
+        done[names.SILVER] = self._silver(_silver_keys(files, objects, current), found)
         done["texts in the ledger"] = self._texts(found)
         done[LOGS] = self._logs(found)
         done[names.BRONZE] = self._bronze(objects, slots)
@@ -128,14 +128,19 @@ class Remover:
             self.ledger.table.delete(record)
         return len(records)
 
-    def _silver(self, found: Survey) -> int:
-        """Data files that hold the person and are not active; compacted ones that are not: a night makes them again.
+    def _silver(self, stale: Iterable[str], found: Survey) -> int:
+        """Data files that hold the person and are not active, also where what names the person was dropped or is a
+        token by a former key; compacted ones that are not active: a night makes them again.
+
+        Args:
+            stale: keys of files that were made of records of the person.
 
         Raises:
             ErasureError: an active one holds the person.
         """
         active = set(self._active())
         held = [hit.version for hit in found.hits if hit.place == names.SILVER and hit.version is not None]
+        held += [version for key in stale for version in versions(self.s3, self.searched.bucket, key)]
         still = [version.key for version in held if version.key in active and version.current]
         if still:
             raise ErasureError(f"{still[0]} is active and holds the person: is a run of its batch missing or failed?")
@@ -184,3 +189,19 @@ class Remover:
             if to_rewrite(one, slots[one.place.key]) is not None:
                 raise ErasureError(f"{one.place.key} changed meanwhile and holds the person again: repeat the command")
         return self._remove(iter([held.version for one in objects for held in one.held.values()]))
+
+
+def _silver_keys(files: Iterable[FileRecord], objects: Iterable[BronzeObject], current: Collection[str]) -> list[str]:
+    """Keys of the silver files that were made of bytes with the person in them. A repeat finds them by those bytes,
+    where the records of files have gone already."""
+    made = {(file.pipeline, file.dataset, file.file_id) for file in files if file.pipeline != names.UNKNOWN}
+    for one in objects:
+        if one.dataset is not None:
+            hashes = (held.content_sha256 for held in one.held.values())
+            ids = (names.file_id(one.place.slot_id, content, one.dataset.contract_hash) for content in hashes)
+            made |= {(one.place.pipeline, one.place.dataset, file_id) for file_id in ids}
+    return [
+        names.silver_prefix(pipeline, dataset) + names.silver_data_path(file_id)
+        for pipeline, dataset, file_id in sorted(made)
+        if file_id not in current
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 from lakehouse.errors import LakeError
 from lakehouse.parse.blocks import Block, Positions
 from lakehouse.parse.layout import Layout
-from lakehouse.parse.reasons import Reason, RefusedRow, sentence, shown
+from lakehouse.parse.reasons import HIDDEN, Reason, RefusedRow, sentence, shown
 from lakehouse.parse.records import open_records
 from lakehouse.parse.rows import Reader
 from lakehouse.parse.source import Source
@@ -46,9 +46,10 @@ def record_numbers(positions: Positions, refused: Sequence[int]) -> Positions:
 
 
 def _refused(layout: Layout, reader: Reader, block: Block, index: int, first: int) -> RefusedRow:
+    names, hidden = layout.dataset.key, layout.personal
     values = dict(zip(layout.names, reader.exact(block.record(index)), strict=True))
-    names = layout.dataset.key
-    found = shown(", ".join(str(values[name]) for name in names))
+    found = HIDDEN if hidden else shown(", ".join(str(values[name]) for name in names))
     message = sentence(Reason.CONFLICTING_KEY, found=found)
     column, rule, line = ", ".join(names), f"key {', '.join(names)}", int(block.lines[index])
-    return RefusedRow(first + index, line, Reason.CONFLICTING_KEY, column, rule, message, block.original(index))
+    raw = None if hidden else block.original(index)
+    return RefusedRow(first + index, line, Reason.CONFLICTING_KEY, column, rule, message, raw)

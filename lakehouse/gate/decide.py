@@ -1,11 +1,12 @@
 """What the gate decides about one version of an object. Pure: values in, values out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lakehouse import names
-from lakehouse.contract.model import Column, Place, RefusedPlace
+from lakehouse.contract.model import Column, Pipeline, Place, RefusedPlace
+from lakehouse.contract.personal import has_personal, is_personal
 from lakehouse.gate.judge import Judgement
 from lakehouse.gate.objects import ObjectVersion
 from lakehouse.ledger.items import FileRecord, SlotState
@@ -39,6 +40,17 @@ def refused_unread(refused: RefusedPlace, content_sha256: str, size_bytes: int) 
     )
 
 
+def keeps_original(pipeline: str, dataset: str, key: str, pipelines: Mapping[str, Pipeline]) -> bool:
+    """Whether quarantine gets a copy of a refused file's bytes. Where they may hold personal values they stay in bronze
+    alone, which keeps every byte: in a dataset with personal columns, and in a file that fits no contract but lies
+    among those of a pipeline that has such a dataset."""
+    if pipeline == UNKNOWN:
+        among = pipelines.get("".join(key.split("/")[1:2]))
+        return among is None or not is_personal(among)
+    datasets = pipelines[pipeline].datasets if pipeline in pipelines else ()
+    return not any(has_personal(one.columns) for one in datasets if one.name == dataset)
+
+
 def is_judged(slot: SlotState | None, version: ObjectVersion, contract_hash: str) -> bool:
     """The slot's last verdict is about this version, under this contract."""
     return slot is not None and slot.judged_version_id == version.version_id and slot.contract_hash == contract_hash
@@ -61,7 +73,7 @@ def file_record(
     seconds: float,
     at: str,
 ) -> FileRecord:
-    """The ledger's record of a judgement by a contract with these columns."""
+    """The ledger's record of a judgement by a contract with these columns, as they are stored."""
     return FileRecord(
         pipeline=place.pipeline,
         dataset=place.dataset,

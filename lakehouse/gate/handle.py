@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from lakehouse import names
 from lakehouse.contract.model import Dataset, Pipeline, Place, RefusedPlace
+from lakehouse.contract.personal import stored_columns
 from lakehouse.contract.route import place_of
 from lakehouse.errors import EventError, LakeError, LedgerError
 from lakehouse.events import ObjectCreated
@@ -112,7 +113,7 @@ class Gate:
         """Judge a version, store what comes of it, record it. None when another gate recorded a verdict meanwhile."""
         start = time.monotonic()
         contract_hash = decide.NO_CONTRACT if unknown else self._dataset(place).contract_hash
-        columns = () if unknown else self._dataset(place).columns
+        columns = () if unknown else stored_columns(self._dataset(place).columns)
         with self._judged(place, version, unknown) as judgement:
             file_id = names.file_id(place.slot_id, judgement.content_sha256, contract_hash)
             file = decide.file_record(place, version, judgement, columns, file_id, 0, 0.0, now())
@@ -167,7 +168,7 @@ class Gate:
         folder = names.quarantine_prefix(file.pipeline, file.dataset, file.file_id)
         if judgement.quarantine_rows is not None:
             objects.quarantine_rows(self.s3, bucket, folder, judgement.quarantine_rows)
-        if file.verdict == "refused":
+        if file.verdict == "refused" and decide.keeps_original(file.pipeline, file.dataset, file.key, self.pipelines):
             objects.quarantine_original(self.s3, bucket, folder, version)
         if file.verdict == "refused" or judgement.quarantine_rows is not None:
             objects.quarantine_verdict(self.s3, bucket, folder, decide.verdict(file))

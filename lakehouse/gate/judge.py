@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import BinaryIO, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from lakehouse.contract.model import Dataset
 from lakehouse.contract.seeds import known_values
@@ -26,9 +27,10 @@ from lakehouse.gate.spool import Spool
 from lakehouse.gate.unique import CONFLICTING, DUPLICATE, KEPT, Fates, fates, rows_of
 from lakehouse.parse.blocks import Block
 from lakehouse.parse.layout import Layout, layout_of
-from lakehouse.parse.reasons import FileRefusedError, Reason
+from lakehouse.parse.personal import stored_rows
+from lakehouse.parse.reasons import FileRefusedError, Reason, RefusedRow
 from lakehouse.parse.records import open_records
-from lakehouse.parse.rows import Parsed, Reader, parse_block
+from lakehouse.parse.rows import Reader, parse_block
 from lakehouse.parse.source import Readable, Source
 
 BLOCKS_READ, BLOCKS_PARSED = 2, 3
@@ -60,9 +62,9 @@ class Judgement:
     by_reason: dict[str, int]
     """Refused rows by reason code."""
     parquet: Path | None
-    """The silver file (contract columns and `_line`); None for a refused file."""
+    """The silver file (the columns as they are stored, and `_line`); None for a refused file."""
     quarantine_rows: Path | None
-    """NDJSON of refused rows: `line, reason, column, rule, message, raw | raw_base64`; None without any."""
+    """NDJSON of refused rows, see lakehouse.gate.quarantine_file; None without any."""
     seconds: dict[str, float]
     """Where the time went: `read`, `parse`, `unique`, `write`. They overlap: the sum may be more than the whole."""
 
@@ -78,6 +80,7 @@ def judge(stream: BinaryIO, key: str, dataset: Dataset, workdir: Path, reopen: R
 
     Raises:
         ContractError: a pattern of the contract cannot be used, or a seed that it refers to is wrong.
+        SettingsError: the dataset has token columns and was given no key.
         LakeError: `reopen` gave other bytes.
         OSError: the stream or the folder failed.
     """
@@ -94,9 +97,10 @@ def judge(stream: BinaryIO, key: str, dataset: Dataset, workdir: Path, reopen: R
 
 @dataclass(frozen=True)
 class _Work:
-    """A parsed block with the hashes of its typed rows' keys."""
+    """A parsed block: its rows as they are stored, with the hashes of their keys, and its refused rows."""
 
-    parsed: Parsed
+    rows: pa.RecordBatch
+    refused: list[RefusedRow]
     hashes: Hashes
     records: int
     seconds: float
@@ -138,7 +142,7 @@ class _File:
         return Judgement(
             verdict="refused" if refusal else "accepted",
             reason=refusal.reason.value if refusal else None,
-            message=refusal.message if refusal else None,
+            message=refusal.told(hidden=self._layout.personal) if refusal else None,
             content_sha256=self._source.sha256,
             bytes=self._source.bytes,
             rows_in=self._rows_in,
@@ -185,16 +189,16 @@ class _File:
     def _work(self, reader: Reader, first: int, block: Block) -> _Work:
         start = perf_counter()
         parsed = parse_block(self._layout, reader, block, first)
-        names = self._layout.dataset.key
-        found = key_hashes([parsed.rows.column(name) for name in names])
-        return _Work(parsed, found, len(block), perf_counter() - start)
+        rows = stored_rows(self._layout, parsed.rows)
+        found = key_hashes([rows.column(name) for name in self._layout.dataset.key])
+        return _Work(rows, parsed.refused, found, len(block), perf_counter() - start)
 
     def _take(self, work: _Work, silver: SilverFile, hashes: HashFile) -> None:
         self._rows_in += work.records
         self._seconds["parse"] += work.seconds
-        self._quarantine.add(work.parsed.refused)
-        self._refused_records.extend(row.record for row in work.parsed.refused)
-        silver.add(work.parsed.rows)
+        self._quarantine.add(work.refused)
+        self._refused_records.extend(row.record for row in work.refused)
+        silver.add(work.rows)
         hashes.add(work.hashes)
         if self._quarantine.rows >= HOPELESS_ROWS:
             self._check_share()

@@ -1,4 +1,8 @@
-"""Refused rows as NDJSON: `{line, record, reason, column, rule, message, raw | raw_base64}`, one a line."""
+"""Refused rows as NDJSON: `{line, record, reason, column, rule, message, raw | raw_base64}`, one a line.
+
+Of a dataset with personal columns neither the record's bytes nor any of its values are kept here: `line` and `record`
+lead to them in bronze, which keeps every byte.
+"""
 
 import base64
 import json
@@ -59,6 +63,8 @@ def _entry(row: RefusedRow) -> dict[str, object]:
         "rule": row.rule,
         "message": row.message,
     }
+    if row.raw is None:
+        return entry
     try:
         return entry | {"raw": row.raw.decode()}
     except UnicodeDecodeError:

@@ -19,13 +19,13 @@ class SilverFile:
         self.path = path
         self.rows = 0
         self.seconds = 0.0
-        self._schema = layout.schema
+        self._schema = layout.silver_schema
         self._workers = workers
         self._gathered: list[pa.RecordBatch] = []
         self._gathered_rows = 0
         self._writing: Future[None] | None = None
         # Few different values compress best as a dictionary; others would only build one in vain.
-        few = [field.name for field in layout.fields if field.column.values]
+        few = [field.name for field in layout.stored if field.column.values]
         self._writer = pq.ParquetWriter(
             path,
             self._schema,
@@ -37,7 +37,7 @@ class SilverFile:
         )
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Append rows (contract columns and `_line`)."""
+        """Append rows of the layout's silver schema."""
         while batch.num_rows:
             room = ROW_GROUP_ROWS - self._gathered_rows
             part = batch.slice(0, room)

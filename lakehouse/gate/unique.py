@@ -84,8 +84,9 @@ def _firsts(path: Path, layout: Layout, candidates: Hashes) -> pa.Table:
 
 def _distinct(rows: pa.Table, layout: Layout) -> pa.Table:
     """Different contents with their first position; of a key with many, the first and the last say enough."""
-    contents = rows.group_by(layout.names, use_threads=False).aggregate([(POSITION, "min")])
-    contents = contents.rename_columns([*layout.names, POSITION])
+    names = [field.name for field in layout.stored]
+    contents = rows.group_by(names, use_threads=False).aggregate([(POSITION, "min")])
+    contents = contents.rename_columns([*names, POSITION])
     span = _span(contents, layout)
     ends = pa.chunked_array([*span[f"{POSITION}_min"].chunks, *span[f"{POSITION}_max"].chunks], pa.int64())
     return contents.filter(pc.is_in(contents[POSITION], ends))

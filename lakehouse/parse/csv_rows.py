@@ -55,7 +55,7 @@ def read_header(record: bytes, layout: Layout) -> Header:
     try:
         names = tuple((value or b"").decode() for value in split_record(record))
     except RecordRefusedError as error:
-        raise FileRefusedError(Reason.HEADER_BROKEN, found=error.message) from error
+        raise FileRefusedError(Reason.HEADER_BROKEN, found=str(error)) from error
     expected = ", ".join(layout.names)
     # First of all, as it is what a file without a header lacks, whatever its first row holds.
     missing = [field.name for field in layout.fields if field.column.required and field.name not in names]

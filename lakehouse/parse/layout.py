@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from lakehouse.contract.equations import Equation, read_equation
 from lakehouse.contract.model import Column, Dataset
+from lakehouse.contract.personal import has_personal, stored_columns
 from lakehouse.contract.types import ColumnType, column_type
 from lakehouse.errors import ContractError
 
@@ -60,6 +61,10 @@ class Layout:
     """The values that columns may refer to, by reference (`<seed>.<column>`)."""
     equations: tuple[Equation, ...]
     """The dataset's checks."""
+    stored: tuple[Field, ...]
+    """The columns as silver has them: personal ones are dropped, or texts."""
+    personal: bool
+    """Some column is personal: nothing of a file may be quoted."""
 
     @property
     def names(self) -> list[str]:
@@ -68,9 +73,13 @@ class Layout:
 
     @property
     def schema(self) -> pa.Schema:
-        """Schema of the silver file: the contract's columns, then `_line`."""
-        fields = [pa.field(field.name, field.arrow) for field in self.fields]
-        return pa.schema([*fields, pa.field(LINE, pa.int64())])
+        """Schema of typed rows: the contract's columns, then `_line`."""
+        return _with_line(self.fields)
+
+    @property
+    def silver_schema(self) -> pa.Schema:
+        """Schema of the silver file: the columns as they are stored, then `_line`."""
+        return _with_line(self.stored)
 
     @property
     def json_schema(self) -> pa.Schema:
@@ -95,7 +104,12 @@ def layout_of(dataset: Dataset, known: Mapping[str, Iterable[str]] | None = None
     references = {column.references for column in dataset.columns if column.references}
     values = {reference: pa.array(sorted((known or {})[reference]), pa.string()) for reference in references}
     equations = tuple(read_equation(check, dataset.columns) for check in dataset.checks)
-    return Layout(dataset, tuple(_field(column) for column in dataset.columns), values, equations)
+    fields, stored = (tuple(map(_field, some)) for some in (dataset.columns, stored_columns(dataset.columns)))
+    return Layout(dataset, fields, values, equations, stored, has_personal(dataset.columns))
+
+
+def _with_line(fields: Iterable[Field]) -> pa.Schema:
+    return pa.schema([*(pa.field(field.name, field.arrow) for field in fields), pa.field(LINE, pa.int64())])
 
 
 def whole(pattern: str) -> str:

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 FOUND_CHARACTERS = 60
-"""Values from the input are cut to this length in messages: they may be personal."""
+"""Values from the input are cut to this length in messages."""
+HIDDEN = "[hidden]"
+"""Stands in messages about files with personal columns for whatever was found. Not only below those columns: a value
+may stand below another one, and that may be why the row is refused."""
 
 
 class Reason(StrEnum):
@@ -124,6 +127,19 @@ def shown(value: object) -> str:
     return f"'{cut.encode('utf-8', 'backslashreplace').decode()}'"
 
 
+_QUOTING_FILE = frozenset(
+    {
+        Reason.CONTENT_AFTER_END,
+        Reason.HEADER_BROKEN,
+        Reason.HEADER_UNKNOWN_COLUMNS,
+        Reason.HEADER_DUPLICATE_COLUMNS,
+    }
+)
+"""Of the reasons that refuse a file those whose `found` is of its content. Others count, or name what is missing."""
+_COUNTING_ROW = frozenset({Reason.INVALID_JSON, Reason.WRONG_FIELD_COUNT})
+"""Of the reasons that refuse a row those whose `found` is not of its content."""
+
+
 def sentence(reason: Reason, *, column: str | None = None, found: str = "", expected: str = "") -> str:
     """The sentence for people. `found` has been through `shown` where it comes from the input."""
     return SENTENCES[reason].format(column=column, found=found, expected=expected)
@@ -134,8 +150,13 @@ class FileRefusedError(Exception):
 
     def __init__(self, reason: Reason, *, found: str = "", expected: str = "") -> None:
         self.reason = reason
-        self.message = sentence(reason, found=found, expected=expected)
-        super().__init__(self.message)
+        self._found, self._expected = found, expected
+        super().__init__(self.told(hidden=False))
+
+    def told(self, *, hidden: bool) -> str:
+        """The sentence for people; `hidden`: without anything of the file's content."""
+        found = HIDDEN if hidden and self.reason in _QUOTING_FILE else self._found
+        return sentence(self.reason, found=found, expected=self._expected)
 
 
 class RecordRefusedError(Exception):
@@ -147,8 +168,16 @@ class RecordRefusedError(Exception):
         self.reason = reason
         self.rule = rule
         self.column = column
-        self.message = sentence(reason, column=column, found=found, expected=expected)
-        super().__init__(self.message)
+        self._found, self._expected = found, expected
+        super().__init__(self.told(hidden=False))
+
+    def told(self, *, hidden: bool) -> str:
+        """The sentence for people; `hidden`: without anything of the record's content."""
+        found, expected = self._found, self._expected
+        if hidden and self.reason not in _COUNTING_ROW:
+            # Both sides of an equation are worked out from the record; the rule is as the contract has it.
+            found, expected = HIDDEN, self.rule if self.reason is Reason.CHECK_FAILED else expected
+        return sentence(self.reason, column=self.column, found=found, expected=expected)
 
 
 @dataclass(frozen=True)
@@ -164,5 +193,6 @@ class RefusedRow:
     rule: str
     """What was broken, as the contract has it: `type int`, `required`, `max_length 10`; or `json`, `csv`, `key`."""
     message: str
-    raw: bytes
-    """The record's bytes as they stand in the (expanded) file, without the line end."""
+    raw: bytes | None
+    """The record's bytes as they stand in the (expanded) file, without the line end. None where the dataset has
+    personal columns: those bytes are in bronze alone."""

@@ -56,7 +56,7 @@ def parse_block(layout: Layout, reader: Reader, block: Block, first: int, *, fas
         error = RecordRefusedError(
             Reason.RECORD_TOO_LONG, rule=f"record_bytes {MAX_RECORD_BYTES}", expected=f"{MAX_RECORD_BYTES:,}"
         )
-        return _kept(layout, block, _merged(layout, []), first, [_refused(block, 0, first, error)])
+        return _kept(layout, block, _merged(layout, []), first, [_refused(layout, block, 0, first, error)])
     pieces: list[_Piece] = []
     todo = [np.arange(len(block))] if len(block) else []
     while todo:
@@ -93,16 +93,18 @@ def _exactly(
         try:
             values.append(reader.exact(block.record(index)))
         except RecordRefusedError as error:
-            refused.append(_refused(block, index, first, error))
+            refused.append(_refused(layout, block, index, first, error))
         else:
             right.append(index)
     columns = [pa.array([row[place] for row in values], field.arrow) for place, field in enumerate(layout.fields)]
     return _Piece(np.array(right, np.int64), pa.RecordBatch.from_arrays(columns, names=layout.names))
 
 
-def _refused(block: Block, index: int, first: int, error: RecordRefusedError) -> RefusedRow:
-    line, raw = int(block.lines[index]), block.original(index)
-    return RefusedRow(first + index, line, error.reason, error.column, error.rule, error.message, raw)
+def _refused(layout: Layout, block: Block, index: int, first: int, error: RecordRefusedError) -> RefusedRow:
+    hidden = layout.personal
+    line, message = int(block.lines[index]), error.told(hidden=hidden)
+    raw = None if hidden else block.original(index)
+    return RefusedRow(first + index, line, error.reason, error.column, error.rule, message, raw)
 
 
 def _merged(layout: Layout, pieces: list[_Piece]) -> _Piece:
@@ -125,6 +127,6 @@ def _kept(layout: Layout, block: Block, piece: _Piece, first: int, refused: list
     )
     broken = broken_rules(layout, piece.batch)
     if broken:
-        refused += [_refused(block, int(piece.indices[row]), first, error) for row, error in broken.items()]
+        refused += [_refused(layout, block, int(piece.indices[row]), first, error) for row, error in broken.items()]
         batch = batch.take(pa.array(np.delete(np.arange(len(batch)), list(broken))))
     return Parsed(batch, sorted(refused, key=lambda row: row.record))

@@ -4,6 +4,7 @@ from deltalake import Field, Schema
 from deltalake.schema import PrimitiveType
 
 from lakehouse.contract.model import Column, Dataset
+from lakehouse.contract.personal import stored_columns
 from lakehouse.contract.types import column_type
 from lakehouse.errors import ContractError
 from lakehouse.silver.columns import LINE, ORIGIN, PARTITION_BY
@@ -21,13 +22,13 @@ def delta_type(column: Column) -> PrimitiveType:
 
 
 def delta_schema(dataset: Dataset) -> Schema:
-    """Contract columns in order, then `_line`, `_origin`, `_batch`, `_slot`.
+    """The contract's columns in order, as they are stored, then `_line`, `_origin`, `_batch`, `_slot`.
 
     All nullable: the gate judged what is required.
     """
     fields = [
         Field(column.name, delta_type(column), nullable=True, metadata={"comment": column.comment})
-        for column in dataset.columns
+        for column in stored_columns(dataset.columns)
     ]
     texts = (Field(name, PrimitiveType("string")) for name in (ORIGIN, *PARTITION_BY))
     own = [Field(LINE, PrimitiveType("long")), *texts]

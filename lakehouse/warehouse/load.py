@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from lakehouse import names
 from lakehouse.contract.model import GoldTable, Pipeline, Seed, Warehouse
-from lakehouse.contract.seed_text import seed_records
+from lakehouse.contract.personal import stored_columns
 from lakehouse.errors import ContractError, SettingsError, WarehouseError
 from lakehouse.ledger.items import GoldPointer
 from lakehouse.ledger.store import Ledger
@@ -21,6 +21,7 @@ from lakehouse.log import log
 from lakehouse.notify import Notification
 from lakehouse.plan import RunPlan
 from lakehouse.publish.pointer import is_older
+from lakehouse.seeds import stored_csv, stored_records
 from lakehouse.warehouse.data_api import DataApi, Row
 from lakehouse.warehouse.sql import LOADS_DDL, TableSource, load_statements
 
@@ -179,16 +180,16 @@ def _fact(table: GoldTable, pointer: GoldPointer) -> TableSource:
 
 
 def _dimension(seed: Seed, around: Surroundings) -> TableSource:
-    """Upload the seed's file, once for each content."""
-    content = seed.file.read_bytes()
+    """Upload the seed's file, personal columns as they are stored, once for each content."""
+    content = stored_csv(seed)
     key = f"warehouse/{seed.pipeline}/{seed.name}/{hashlib.sha256(content).hexdigest()}.csv"
     try:
         around.s3.put_object(Bucket=around.bucket, Key=key, Body=content, ContentType="text/csv", IfNoneMatch="*")
     except ClientError as error:
         if error.response["Error"]["Code"] != "PreconditionFailed":  # it is there
             raise
-    columns = tuple(column.name for column in seed.columns)
-    header = tuple(seed_records(seed)[0])
+    columns = tuple(column.name for column in stored_columns(seed.columns))
+    header = tuple(stored_records(seed)[0])
     return TableSource(seed.name, seed.key, columns, f"s3://{around.bucket}/{key}", csv_header=header)
 
 

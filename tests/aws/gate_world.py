@@ -82,6 +82,7 @@ class World:
             silver_database="silver",
             gold_database="gold",
             event_source=self.prefix,
+            tokens_secret=f"{self.prefix}/tokens",
         )
         self.pipelines = pipelines()
         self.ledger = Ledger(self.dynamodb, self.settings.ledger_table)
@@ -189,6 +190,7 @@ class World:
             "BronzeDatabase": "bronze",
             "SilverDatabase": "silver",
             "GoldDatabase": "gold",
+            **dict.fromkeys(("SilverTable", "GoldTable", "Crawler", "Generator", "Step", "Target"), "*"),
         }
         for name, value in values.items():
             text = text.replace(f"${{{name}}}", value)

@@ -13,7 +13,7 @@ from lakehouse.contract.load import pipelines
 from lakehouse.settings import Settings
 from localaws import EmbeddedAws
 
-SETTINGS = Settings("", "ledger", "arn:topic", "arn:machines-", "silver", "gold", "lakegate")
+SETTINGS = Settings("", "ledger", "arn:topic", "arn:machines-", "silver", "gold", "lakegate", "lakegate/tokens")
 EVENT = json.loads((Path(__file__).parents[1] / "events/eventbridge_scheduled.json").read_text())
 
 

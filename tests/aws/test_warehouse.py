@@ -11,8 +11,10 @@ from redshift_client import WORKGROUP, wait_for_blocked
 from warehouse_world import BATCH, SCHEMA, WarehouseWorld, sale
 
 from lakehouse.errors import WarehouseError
+from lakehouse.tokens import tokenise
 from lakehouse.warehouse.load import TableLoad, WarehouseLoad
 from localaws import EmbeddedAws
+from tests.secret import SECRET
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,10 @@ def test_a_first_load_brings_facts_and_dimensions_and_tells_people_once(world: W
     assert world.facts() == {"TXN1": (2, "Completed"), "TXN2": (2, "Completed")}
     assert world.redshift.rows("select product_name, price from dim_products where product_id = 'P20'") == [
         ["Field Guide to Birds", "24.00"]
+    ]
+    amara = ["C1", *(tokenise(SECRET.key_of("sales"), text) for text in ("Amara", "amara.okoye@example.com"))]
+    assert world.redshift.rows("select customer_id, first_name, email from dim_customers where customer_id = 'C1'") == [
+        amara
     ]
     run = world.ledger.run("sales", BATCH, plan.run_id)
     assert run is not None
@@ -224,6 +230,7 @@ def test_the_handler_loads_what_the_publishing_step_hands_on(
         "LAKE_SILVER_DATABASE": "silver",
         "LAKE_GOLD_DATABASE": "gold",
         "LAKE_EVENT_SOURCE": world.prefix,
+        "LAKE_TOKENS_SECRET": world.secret,
         "LAKE_WAREHOUSE_WORKGROUP": WORKGROUP,
         "LAKE_WAREHOUSE_DATABASE": world.redshift.database,
         "LAKE_WAREHOUSE_ROLE_ARN": world.role_arn,

@@ -25,6 +25,7 @@ from lakehouse.plan import RunPlan
 from lakehouse.warehouse.data_api import DataApi
 from lakehouse.warehouse.load import Surroundings, WarehouseLoad, load_run
 from localaws import EmbeddedAws
+from tests.secret import TEXT, keyed
 
 ROOT = Path(__file__).parents[2]
 BATCH = "2026-01-01"
@@ -80,6 +81,8 @@ class WarehouseWorld:
         self.dynamodb.create_table(TableName=f"{self.prefix}-ledger", **LEDGER_TABLE)
         self.ledger = Ledger(self.dynamodb, f"{self.prefix}-ledger")
         self.redshift = Redshift(self.aws, self.admin)
+        self.secret = f"{self.prefix}/tokens"
+        self.aws.client("secretsmanager").create_secret(Name=self.secret, SecretString=TEXT)
         self.role_arn = self._role("warehouse", TRUST)
         principal = {"AWS": self.aws.account_id}
         statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
@@ -117,7 +120,7 @@ class WarehouseWorld:
             tell=self.told.append,
             invocation=uuid4().hex,
         )
-        return load_run(pipelines()["sales"], plan, around)
+        return load_run(keyed(pipelines()["sales"]), plan, around)
 
     def new_clients(self) -> dict[str, Any]:
         """Clients of their own for one more loader."""
@@ -148,6 +151,7 @@ class WarehouseWorld:
             "Prefix": self.prefix,
             "LakeBucket": self.bucket,
             "DataKey": "*",
+            "Pipeline": "sales",
         }
         for name, value in values.items():
             text = text.replace(f"${{{name}}}", value)

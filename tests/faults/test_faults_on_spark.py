@@ -40,6 +40,7 @@ def job(world: World, spark: SparkSession) -> Any:
         given = {name: event[name] for name in ("pipeline", "batch", "run_id")}
         given |= {name: json.dumps(event[name]) for name in ("versions", "slots", "rows")}
         given |= {"lake_bucket": world.bucket, "lake_ledger_table": world.settings.ledger_table}
+        given |= {"lake_tokens_secret": world.settings.tokens_secret}
         arguments = [part for name, value in given.items() for part in (f"--{name}", value)]
         with mock.patch.object(sys, "argv", ["gold.py", *arguments]):
             glue_script("gold").main()

@@ -143,6 +143,7 @@ class World:
             silver_database=f"{self.prefix}_silver",
             gold_database=f"{self.prefix}_gold",
             event_source=self.prefix,
+            tokens_secret=f"{self.prefix}/tokens",
         )
         self.ledger = Ledger(self.dynamodb, self.settings.ledger_table)
         self.jobs: dict[str, Callable[[Event, Any], Any]] = {}

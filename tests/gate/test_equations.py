@@ -74,7 +74,7 @@ def test_both_sides_are_what_python_works_out(text: str, rows: list[dict[str, De
     failed = dict(failed_checks(*_layout_and_batch(text, rows)))
     assert list(failed) == list(expected)
     for number, begin in expected.items():
-        message = failed[number].message
+        message = failed[number].told(hidden=False)
         assert message.startswith(begin)
         assert Decimal(message.removeprefix(begin)) == results[number]
 

@@ -113,7 +113,7 @@ def _outcome(data: bytes, key: str, dataset: str, *, fast: bool) -> Any:
             refused += parsed.refused
             first += len(block)
     except FileRefusedError as error:
-        return error.message
+        return str(error)
     table = pa.Table.from_batches(rows, layout.schema)
     table.validate(full=True)
     assert table.num_rows + len(refused) == first

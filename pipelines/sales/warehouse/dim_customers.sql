@@ -1,4 +1,4 @@
--- Customers of the shop: one row per customer_id. Names and addresses are personal data.
+-- Customers of the shop: one row per customer_id. Tokens stand for their names and addresses.
 -- Ten rows that every sale is joined with: a copy on each node, in order of the join's key.
 create table if not exists dim_customers (
     customer_id varchar(4096) not null,

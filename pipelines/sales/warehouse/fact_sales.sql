@@ -1,4 +1,4 @@
--- Sales: one row per transaction_id. Prices and totals in USD; customer_email is personal data.
+-- Sales: one row per transaction_id. Prices and totals in USD; customer_email holds tokens.
 -- distkey: a MERGE by transaction_id moves no row between nodes, and its values spread evenly.
 -- sortkey: reports ask for days, so a day's blocks lie together.
 create table if not exists fact_sales (

@@ -1,4 +1,4 @@
--- Shipments without what names a person or a home: customer_name and street_address stay behind in silver.
+-- Shipments as silver has them: the gate has dropped what names a person or a home.
 -- Grain:  shipping_id
 -- Inputs: shipments (current silver rows)
 -- Units:  cost in USD to the cent, distance in km, quantity in litres of fuel
