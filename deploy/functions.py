@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from lakehouse.contract.model import Pipeline
 
-ALWAYS = ("gate", "commit", "gold", "publish", "failed", "sweep")
+ALWAYS = ("gate", "commit", "gold", "publish", "failed", "sweep", "tidy")
 ON_DEMAND = ("derive", "load", "crawl", "crawled", "compact")
 GENERATE = "generate"
 KINDS = (*ALWAYS, *ON_DEMAND, GENERATE)
 """The handlers. config/ has a size and iam/ a policy document for each."""
 
-ASYNCHRONOUS = frozenset({"derive", "crawled", "compact", "sweep", GENERATE})
+ASYNCHRONOUS = frozenset({"derive", "crawled", "compact", "sweep", "tidy", GENERATE})
 """Invoked by EventBridge: nobody waits for the answer, so what fails for good goes to a queue of dead letters."""
 
 

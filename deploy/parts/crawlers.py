@@ -6,6 +6,7 @@ from typing import Any
 
 from troposphere import Ref, Sub, Template, glue
 
+from deploy.parts.glue_security import glue_security
 from deploy.parts.names import BRONZE_DATABASE, GOLD_DATABASE, SILVER_DATABASE, logical_id, named
 from deploy.parts.roles import crawler_role, role_arn
 from lakehouse.contract.model import Crawler, Pipeline
@@ -37,6 +38,7 @@ def _crawler(pipeline: Pipeline, crawler: Crawler) -> glue.Crawler:
         Name=named(f"{pipeline.name}-{crawler.name}"),
         Description=f"{pipeline.title}: {crawler.layer} of {crawler.target}",
         Role=role_arn(crawler_role(pipeline, crawler)),
+        CrawlerSecurityConfiguration=glue_security(),
         Configuration=json.dumps(_configuration(crawler), separators=(",", ":")),
         **_place(pipeline, crawler),
         **schedule,

@@ -7,6 +7,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Sub, Template, events, sns
 
+from deploy.parts import budget
 from deploy.parts.names import DATA_KEY, EVENTS_DLQ, HAS_EMAIL, TOPIC, arn, logical_id, named
 from deploy.parts.queues import queue_arn
 from deploy.parts.workflows import job_id
@@ -79,4 +80,5 @@ def _topic_policy(rules: Sequence[str]) -> dict[str, Any]:
         },
     }
     jobs = [rule_may(rule, "sns:Publish", Ref(TOPIC), GetAtt(rule, "Arn")) for rule in rules]
-    return {"Version": "2012-10-17", "Statement": [tls_only("sns:Publish", Ref(TOPIC)), alarms, *jobs]}
+    statements = [tls_only("sns:Publish", Ref(TOPIC)), alarms, budget.may_publish(), *jobs]
+    return {"Version": "2012-10-17", "Statement": statements}

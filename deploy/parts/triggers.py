@@ -14,6 +14,7 @@ from lakehouse.contract.model import Pipeline
 GOLD_PUBLISHED = "Gold Published"
 _COMPACTION = "cron(0 3 * * ? *)"
 _SWEEP = "rate(15 minutes)"
+_TIDY = "cron(30 3 * * ? *)"
 _ENDED = ["Succeeded", "Failed", "Stopped"]
 _TRIES, _TRY_SECONDS = 24, 3600
 """How often and for how long EventBridge tries to deliver an event, before it goes to the dead letters."""
@@ -28,6 +29,8 @@ def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
             _add_derivation(template, pipeline)
     about = "Does what was left undone and tells what waits too long"
     _add_rule(template, "sweep", "sweep", about, ScheduleExpression=_SWEEP)
+    about = "Removes gold that nobody sees, marks versions in bronze that no longer count, daily"
+    _add_rule(template, "tidy", "tidy", about, ScheduleExpression=_TIDY)
     if "compact" in needed:
         about = "Puts the small silver files of closed batches together, daily"
         _add_rule(template, "compact", "compact", about, ScheduleExpression=_COMPACTION)

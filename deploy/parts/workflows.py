@@ -11,6 +11,7 @@ from deploy.functions import needed_functions
 from deploy.parts.catalog import named_queries
 from deploy.parts.crawlers import crawler_id
 from deploy.parts.functions import function_arn
+from deploy.parts.glue_security import glue_security
 from deploy.parts.names import (
     GOLD_DATABASE,
     IS_AWS,
@@ -27,6 +28,7 @@ from lakehouse.contract.model import Pipeline
 from lakehouse.errors import ContractError
 
 _GLUE_VERSION = "5.1"
+_KEY_REUSE_SECONDS = 300
 _SPARK_CONF = (
     "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension"
     " --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog"
@@ -62,6 +64,9 @@ def _add_machine(template: Template, pipeline: Pipeline) -> None:
                 Level="ERROR",
                 IncludeExecutionData=False,
                 Destinations=[stepfunctions.LogDestination(CloudWatchLogsLogGroup=destination)],
+            ),
+            EncryptionConfiguration=stepfunctions.EncryptionConfiguration(
+                Type="CUSTOMER_MANAGED_KMS_KEY", KmsKeyId=key_arn(), KmsDataKeyReusePeriodSeconds=_KEY_REUSE_SECONDS
             ),
             TracingConfiguration=If(IS_AWS, stepfunctions.TracingConfiguration(Enabled=True), NoValue),
         )
@@ -138,6 +143,7 @@ def _job(pipeline: Pipeline) -> glue.Job:
         Description=f"{pipeline.title}: gold tables by Spark SQL",
         Role=role_arn(job_role(pipeline)),
         GlueVersion=_GLUE_VERSION,
+        SecurityConfiguration=glue_security(),
         WorkerType=setting("GlueWorkerType"),
         NumberOfWorkers=setting("GlueWorkers"),
         Timeout=setting("GlueTimeoutMinutes"),
