@@ -53,6 +53,7 @@ check: setup-dev  ## Lint, types, template: everything that needs no running lak
 	@$(PY) -m deploy.check
 	@$(PY) -m scripts.document_pipelines --check
 	@$(PY) -m scripts.document_monitoring --check
+	@$(PY) -m scripts.cost.page --check
 
 security: security-checks  ## Template, policies, secrets, vulnerabilities, SBOM, licences, containers, workflows; then every call against IAM
 	@$(PY) -m pytest tests/iam
@@ -79,6 +80,7 @@ template: setup  ## Build deploy/template.json anew from pipelines/, iam/, kms/ 
 docs: setup  ## Write the tables of docs/pipelines/ anew from the contracts
 	@$(PY) -m scripts.document_pipelines
 	@$(PY) -m scripts.document_monitoring
+	@$(PY) -m scripts.cost.page
 
 bench: setup-dev  ## Compare the lake with Spark, DuckDB and Polars on the same 3 x 1,000,000 records (about 5 minutes)
 	@$(PY) -m bench --rows $(ROWS)
@@ -87,6 +89,8 @@ lock: $(VENV)/.venv-made  ## Pin the requirements anew after editing requirement
 	@$(PY) -m pip --disable-pip-version-check install --quiet uv
 	@for name in build lake dev security; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in requirements/layers/*.in; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --constraint requirements/lake.txt $$name -o $${name%.in}.txt; done
 
 clean:  ## Stop the lake and remove .venv and .lake, data included
 	@if [ -x $(LAKE) ]; then $(LAKE) down; fi

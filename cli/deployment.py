@@ -21,6 +21,12 @@ _SHORT_HASH = 12
 _HASH = re.compile(r"[0-9a-f]{64}")
 _STYLES = {"Add": "green", "Import": "green", "Modify": "yellow", "Remove": "bold red", "Dynamic": "bold red"}
 _SIGNS = {"Add": "+", "Import": "+", "Modify": "~", "Remove": "-", "Dynamic": "?"}
+_WORDS = {
+    "CREATE_COMPLETE": "created",
+    "UPDATE_COMPLETE": "updated",
+    "DELETE_COMPLETE": "deleted",
+    "DELETE_SKIPPED": "kept for now",
+}
 _REPLACED = {
     "True": Text("REPLACED", style="bold red"),
     "Conditional": Text("maybe replaced", style="bold red"),
@@ -85,8 +91,8 @@ def event_line(screen: Screen, event: StackEvent) -> None:
     if event.type == STACK or event.status.endswith("_IN_PROGRESS"):
         return
     what = Text("✗ " if event.status.endswith("_FAILED") else "  ", style="bold red")
-    word = event.status.lower().replace("_complete", "d").replace("_", " ").replace("ed failed", " failed")
-    line = Text.assemble(what, (f"{word:16}", "dim"), event.logical_id, (f"  {_short(event.type)}", "dim"))
+    word = _WORDS.get(event.status, event.status.lower().replace("_", " "))
+    line = Text.assemble(what, (f"{word:14}", "dim"), event.logical_id, (f"  {_short(event.type)}", "dim"))
     screen.text.print(line, soft_wrap=True)
     if event.failed:
         screen.text.print(Text(f"    {event.reason}", style="red"), soft_wrap=not screen.text.is_terminal)

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from deploy.change_set import DeployError, Tell, delete_stack, describe
-from deploy.remains import BUCKET, GONE, KEY, TABLE, Client, Remains, find_remains, versions
+from deploy.remains import BUCKET, GONE, KEY, SECRET, TABLE, Client, Remains, find_remains, versions
 
 KEY_WAITS_DAYS = 30
 """Until a key's end it can be taken back: `aws kms cancel-key-deletion`. It costs nothing meanwhile.
@@ -91,7 +91,17 @@ def _remove_key(client: Client, name: str) -> None:
     client("kms").schedule_key_deletion(KeyId=name, PendingWindowInDays=KEY_WAITS_DAYS)
 
 
-REMOVERS: dict[str, Callable[[Client, str], None]] = {BUCKET: _remove_bucket, TABLE: _remove_table, KEY: _remove_key}
+def _remove_secret(client: Client, name: str) -> None:
+    """At once: a secret that waits for its deletion keeps its name from the next deployment."""
+    _unless_gone(client("secretsmanager").delete_secret, SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+REMOVERS: dict[str, Callable[[Client, str], None]] = {
+    BUCKET: _remove_bucket,
+    TABLE: _remove_table,
+    KEY: _remove_key,
+    SECRET: _remove_secret,
+}
 """How each type of resource that outlives its stack is removed."""
 
 

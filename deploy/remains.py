@@ -15,12 +15,23 @@ from deploy.bucket import artifacts_bucket, made_here
 from deploy.change_set import STACK, describe, events
 
 BUCKET, TABLE, KEY = "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"
+SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 (a type of resource)
 FUNCTION, JOB, CRAWLER = "AWS::Lambda::Function", "AWS::Glue::Job", "AWS::Glue::Crawler"
+ROLE, SECURITY = "AWS::IAM::Role", "AWS::Glue::SecurityConfiguration"
+DATA = (BUCKET, TABLE, KEY, SECRET)
+"""Types that hold data and may outlive their stack."""
+
+_NAME_LOGS = (FUNCTION, ROLE, SECURITY)
+"""Types that log groups are named after."""
 
 CRAWLER_LOGS = "/aws-glue/crawlers"
 JOB_LOGS = ("/aws-glue/jobs/output", "/aws-glue/jobs/error", "/aws-glue/jobs/logs-v2")
-"""Groups that all crawlers and jobs of an account share; a stream is named by its crawler, or begins with a run's id.
-https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html"""
+"""Groups that all crawlers and jobs of an account share which have no security configuration; a stream is named by its
+crawler, or begins with a run's id. https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html"""
+
+_ENCRYPTED_JOB_LOGS, _ENCRYPTED_CRAWLER_LOGS = "/aws-glue/jobs-", "/aws-glue/crawlers-role/"
+"""With a security configuration the groups are of a role alone: `…jobs-<role>-<configuration>/…`, and
+`…crawlers-role/<role>-<configuration>`. https://docs.aws.amazon.com/glue/latest/dg/console-security-configurations.html"""
 
 GONE = frozenset({"404", "NoSuchBucket", "NotFound", "ResourceNotFoundException", "NotFoundException"})
 _WAITS_FOR_DELETION = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
@@ -46,7 +57,7 @@ class Kept:
     name: str
     """Its physical id: a bucket's or table's name, a key's id."""
     things: int
-    """Versions and delete markers in a bucket, items in a table."""
+    """Versions and delete markers in a bucket, items in a table; else 1."""
     size_bytes: int
 
 
@@ -88,7 +99,7 @@ def find_remains(client: Client, prefix: str, account: str) -> Remains:
     known = resources or tuple(_left_behind(cloudformation, prefix))
     bucket = artifacts_bucket(prefix, account)
     ours = made_here(client("s3"), bucket)
-    places = [one for one in known if one.type in (BUCKET, TABLE, KEY)]
+    places = [one for one in known if one.type in DATA]
     if ours:
         places.append(Resource("", BUCKET, bucket))
     return Remains(
@@ -96,21 +107,24 @@ def find_remains(client: Client, prefix: str, account: str) -> Remains:
         stack_id=live["StackId"] if live else None,
         resources=resources,
         kept=tuple(found for one in places if (found := measure(client, one.type, one.physical_id))),
-        log_groups=tuple(_log_groups(client("logs"), known)),
+        log_groups=tuple(_log_groups(client("logs"), prefix, known)),
         log_streams=tuple(_log_streams(client, resources)),
         foreign=(bucket,) if ours is False else (),
     )
 
 
 def measure(client: Client, kind: str, name: str) -> Kept | None:
-    """How much a bucket, a table or a key holds; None: it is not there, or waits for its deletion already."""
+    """How much a thing that holds data holds; None: it is not there, or waits for its deletion already."""
     try:
         if kind == TABLE:
             table = client("dynamodb").describe_table(TableName=name)["Table"]
             return Kept(TABLE, name, table.get("ItemCount", 0), table.get("TableSizeBytes", 0))
         if kind == KEY:
             state = client("kms").describe_key(KeyId=name)["KeyMetadata"]["KeyState"]
-            return None if state in _WAITS_FOR_DELETION else Kept(KEY, name, 0, 0)
+            return None if state in _WAITS_FOR_DELETION else Kept(KEY, name, 1, 0)
+        if kind == SECRET:
+            secret = client("secretsmanager").describe_secret(SecretId=name)
+            return None if "DeletedDate" in secret else Kept(SECRET, name, 1, 0)
         things = size_bytes = 0
         for version in versions(client("s3"), name):
             things, size_bytes = things + 1, size_bytes + version.get("Size", 0)
@@ -138,26 +152,33 @@ def _resources(cloudformation: Any, stack: str) -> tuple[Resource, ...]:
 
 
 def _left_behind(cloudformation: Any, stack: str) -> Iterator[Resource]:
-    """What deleted stacks of this name kept, and their functions, whose log groups may have come back."""
+    """What deleted stacks of this name kept, and what log groups that may have come back are named after."""
     seen = set()
     for page in cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"]):
         for one in page["StackSummaries"]:
             if one["StackName"] != stack:
                 continue
             for event in events(cloudformation, one["StackId"]):
-                skipped = event.status == "DELETE_SKIPPED" or event.type == FUNCTION
+                skipped = event.status == "DELETE_SKIPPED" or event.type in _NAME_LOGS
                 found = Resource(event.logical_id, event.type, event.physical_id)
                 if skipped and event.type != STACK and event.physical_id and found not in seen:
                     seen.add(found)
                     yield found
 
 
-def _log_groups(logs: Any, resources: Sequence[Resource]) -> Iterator[Kept]:
-    for function in (one for one in resources if one.type == FUNCTION):
-        name = f"/aws/lambda/{function.physical_id}"
-        for group in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
-            if group["logGroupName"] == name:
-                yield Kept("AWS::Logs::LogGroup", name, 1, group.get("storedBytes", 0))
+def _log_groups(logs: Any, stack: str, resources: Sequence[Resource]) -> Iterator[Kept]:
+    """Groups that Lambda and Glue make by themselves for these resources."""
+    named = {kind: [one.physical_id for one in resources if one.type == kind] for kind in _NAME_LOGS}
+    whose = [f"{role}-{security}" for role in named[ROLE] for security in named[SECURITY]]
+    wanted = {f"/aws/lambda/{function}" for function in named[FUNCTION]}
+    wanted |= {f"{_ENCRYPTED_CRAWLER_LOGS}{one}" for one in whose}
+    folders = tuple(f"{_ENCRYPTED_JOB_LOGS}{one}/" for one in whose)
+    for begin in ("/aws/lambda/", _ENCRYPTED_JOB_LOGS, _ENCRYPTED_CRAWLER_LOGS):
+        for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"{begin}{stack}-"):
+            for group in page["logGroups"]:
+                name = group["logGroupName"]
+                if name in wanted or (folders and name.startswith(folders)):
+                    yield Kept("AWS::Logs::LogGroup", name, 1, group.get("storedBytes", 0))
 
 
 def _log_streams(client: Client, resources: Sequence[Resource]) -> Iterator[LogStream]:

@@ -23,7 +23,7 @@ from deploy.config import ROOT
 from deploy.layers import LAMBDA_PYTHON, LayerError
 
 LOCKS = ROOT / "requirements" / "layers"
-CACHE = ROOT / ".build" / "layers"
+CACHE = ROOT / "build" / "layers"
 PLATFORMS = ("manylinux2014_x86_64", *(f"manylinux_2_{minor}_x86_64" for minor in (5, 12, 17, 24, 26, 27, 28)))
 """Wheels that run with the glibc of Lambda's runtime, on x86_64."""
 

@@ -103,7 +103,14 @@ def _rows(found: Remains) -> list[tuple[object, ...]]:
     rows += [_kept_row(one) for one in found.kept]
     if found.log_groups:
         size_bytes = sum(one.size_bytes for one in found.log_groups)
-        rows.append(("log groups", "of functions", count_text(len(found.log_groups), "group"), bytes_text(size_bytes)))
+        rows.append(
+            (
+                "log groups",
+                "of functions, jobs, crawlers",
+                count_text(len(found.log_groups), "group"),
+                bytes_text(size_bytes),
+            )
+        )
     if found.log_streams:
         size_bytes = sum(one.size_bytes for one in found.log_streams)
         held = count_text(len(found.log_streams), "stream")
@@ -113,9 +120,9 @@ def _rows(found: Remains) -> list[tuple[object, ...]]:
 
 def _kept_row(one: Kept) -> tuple[object, ...]:
     what = one.type.split("::")[-1].lower()
-    if one.type == KEY:
-        return what, one.name, f"ends in {KEY_WAITS_DAYS} days", None
-    return what, one.name, count_text(one.things, _THINGS.get(one.type, "thing")), bytes_text(one.size_bytes)
+    if one.type not in _THINGS:
+        return what, one.name, f"ends in {KEY_WAITS_DAYS} days" if one.type == KEY else None, None
+    return what, one.name, count_text(one.things, _THINGS[one.type]), bytes_text(one.size_bytes)
 
 
 def _draw_done(out: Console, found: Remains, left: Remains, seconds: float) -> None:
