@@ -16,6 +16,7 @@ from localaws import (
     lambdas,
     redshift,
     request_arns,
+    s3_encryption,
     s3_events,
     saving,
     stepfunctions,
@@ -34,6 +35,7 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     transport.install()
     saving.install()
     s3_events.install()
+    s3_encryption.install()
     lambdas.install()
     lambda_async.install()
     event_targets.install()
