@@ -108,7 +108,7 @@ def to_stepfunctions(arn: str, payload: str) -> None:
     """Start an execution with the role of the target."""
     target = _delivery.get()["target"]
     try:
-        session = roles.assume(target.get("RoleArn") or "", _SERVICE, "events")
+        session = roles.assume(target.get("RoleArn") or "", _SERVICE, "events", _delivery.get()["rule"].get("Arn", ""))
     except roles.RoleError as error:
         raise _undelivered("NO_PERMISSIONS", str(error)) from error
     denied = task_permissions.denial(session, "states:StartExecution", arn, get_region())

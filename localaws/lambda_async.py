@@ -166,7 +166,9 @@ def _may_send(config: dict[str, Any], target: str) -> bool:
     """Whether the function's role may hand events to a queue, topic or function."""
     action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}[target.split(":")[2]]
     try:
-        session = roles.assume(config.get("Role", ""), "lambda.amazonaws.com", config["FunctionName"])
+        session = roles.assume(
+            config.get("Role", ""), "lambda.amazonaws.com", config["FunctionName"], config["FunctionArn"]
+        )
     except roles.RoleError as error:
         logger.error("%s: %s", config["FunctionName"], error)
         return False

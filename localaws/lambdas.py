@@ -2,9 +2,11 @@
 
 *ministack*: a worker inherits the whole environment of the server (credentials files, profiles, PYTHONPATH of whoever
 started it); every exception of a handler is a `Runtime.HandlerError`; workers outlive a server that stops; an attempt
-that began before a function's code was replaced starts a worker with the old code afterwards, which is then kept warm.
+that began before a function's code was replaced starts a worker with the old code afterwards, which is then kept warm;
+a function gets credentials of its role whether or not the role trusts Lambda.
 *AWS*: a function gets its own variables and the runtime's; an invocation's error carries the exception's class name and
-stack trace, which Step Functions matches in `Retry` and `Catch`; every attempt runs the code as it is then.
+stack trace, which Step Functions matches in `Retry` and `Catch`; every attempt runs the code as it is then; a role that
+does not trust Lambda on behalf of the function is refused.
 *Here*: as on AWS. Third-party packages come from the virtual environment, where AWS has layers; the function's own code
 only from its zip. When the server stops, running invocations may end, then all workers do.
 """
@@ -18,10 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.services import iam, lambda_svc
+
+from localaws import roles
 
 Result = dict[str, Any]
 
+_NO_ROLE = "The role defined for the function cannot be assumed by Lambda."
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 _REPORT = 'json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()})'
 _FULL_REPORT = (
@@ -86,6 +91,8 @@ def invoke(worker: Any, event: Any, request_id: str, **options: Any) -> Result:
 def execute_warm(function: Any, event: Any, request_id: str) -> Result:
     """Run one invocation; an error body as AWS writes it: errorMessage, errorType, requestId, stackTrace."""
     _local.result = {}
+    if not _may_work(function.get("config") or function):
+        return {"error": True, "body": {"errorMessage": _NO_ROLE, "errorType": "AccessDeniedException"}}
     answer: Result = _execute_warm(_with_latest_code(function), event, request_id)
     failure: Result = _local.result
     if answer.get("error") and failure.get("type"):
@@ -96,6 +103,13 @@ def execute_warm(function: Any, event: Any, request_id: str) -> Result:
             "stackTrace": failure["stack"],
         }
     return answer
+
+
+def _may_work(config: Any) -> bool:
+    """Whether the function's role trusts Lambda on behalf of the function."""
+    role = iam._roles.get(config.get("Role", "").rsplit("/", 1)[-1])
+    trust = role.get("AssumeRolePolicyDocument") if role else None
+    return roles.trusts(trust, "lambda.amazonaws.com", config["FunctionArn"])
 
 
 def acquire(name: str, config: Any, code_zip: bytes, **options: Any) -> tuple[Any, str]:

@@ -226,7 +226,9 @@ def _role_session(execution: Data) -> roles.RoleSession:
     known = _sessions.get(execution["executionArn"])
     if known is None:
         try:
-            known = roles.assume(machine.get("roleArn", ""), "states.amazonaws.com", execution["name"])
+            known = roles.assume(
+                machine.get("roleArn", ""), "states.amazonaws.com", execution["name"], execution["stateMachineArn"]
+            )
         except roles.RoleError as error:
             raise sfn._ExecutionError("States.Runtime", str(error)) from error
         _sessions[execution["executionArn"]] = known

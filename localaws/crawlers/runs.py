@@ -88,7 +88,9 @@ def _crawl(record: Crawler, asked: threading.Event) -> None:
     status, message = "FAILED", "Internal Service Exception"
     try:
         settings = read(record)
-        session = roles.assume(settings.role, "glue.amazonaws.com", "AWS-Crawler")
+        session = roles.assume(
+            settings.role, "glue.amazonaws.com", "AWS-Crawler", roles.glue_arn("crawler", settings.name)
+        )
         log = CrawlLog(_client("logs", session), settings.name, crawl_id)
         log.benchmark("Running Start Crawl for Crawler " + settings.name)
         crawl = Crawl(settings, _client("s3", session), _client("glue", session), log, asked)

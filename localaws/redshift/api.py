@@ -174,13 +174,8 @@ def _started(statement: Statement) -> Data:
         "Database": statement.database,
         "WorkgroupName": statement.workgroup,
         "DbGroups": [],
-        "DbUser": _database_user(statement),
+        "DbUser": statement.owner.database_user,
     }
-
-
-def _database_user(statement: Statement) -> str:
-    arn = statement.owner.arn
-    return f"IAMR:{arn.split('/')[1]}" if ":assumed-role/" in arn else f"IAM:{arn.rsplit('/', 1)[-1]}"
 
 
 def _described(statement: Statement) -> Data:

@@ -10,8 +10,8 @@ from localaws.redshift.objects import CopySource
 from localaws.redshift.target import columns_of, quoted
 
 
-def copy(connection: Connection, command: CopyCommand, endpoint_url: str, region: str) -> int:
-    """Load the files; the number of rows.
+def copy(connection: Connection, command: CopyCommand, endpoint_url: str, region: str, external_id: str) -> int:
+    """Load the files; the number of rows. `external_id`: the database user, as the role's trust policy may name it.
 
     Raises:
         StatementError: the table, the role, the files or their rows are not as they must be.
@@ -20,7 +20,7 @@ def copy(connection: Connection, command: CopyCommand, endpoint_url: str, region
     columns = columns_of(connection, command.table, command.columns)
     names = ", ".join(f'"{column.name}"' for column in columns)
     into = f"COPY {quoted(command.table)} ({names}) FROM STDIN WITH (FORMAT csv)"
-    source, total = CopySource(command.role, endpoint_url, region), 0
+    source, total = CopySource(command.role, endpoint_url, region, external_id), 0
     try:
         for key, body in source.read(command.source, columnar=command.format == "PARQUET"):
             address = source.address(command.source, key)

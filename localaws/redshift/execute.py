@@ -163,7 +163,8 @@ class Executor:
             raise StatementCancelled
         command = translate(part.sql, statement.parameters)
         if isinstance(command, CopyCommand):
-            part.rows = copy(connection, command, self._place.endpoint_url, self._place.region)
+            place, user = self._place, _external_id(statement, self._place.region)
+            part.rows = copy(connection, command, place.endpoint_url, place.region, user)
             return
         if command.makes_table:
             connection.run(_NO_TABLE_AT_ONCE)
@@ -174,6 +175,13 @@ class Executor:
             part.rows, part.size_bytes = len(part.records), results.size_bytes(part.records)
         elif connection.row_count is not None:
             part.rows, part.size_bytes = connection.row_count, 0
+
+
+def _external_id(statement: Statement, region: str) -> str:
+    """What Redshift gives as `sts:ExternalId` when it assumes a role.
+    https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service-database-users.html"""
+    account = statement.owner.arn.split(":")[4]
+    return f"arn:aws:redshift:{region}:{account}:dbuser:{statement.workgroup}/{statement.owner.database_user}"
 
 
 def _end(statement: Statement, error: StatementError | StatementCancelled | None, duration_ns: int) -> None:

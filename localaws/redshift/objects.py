@@ -17,14 +17,14 @@ _HIDDEN = ("_", ".", "#")
 class CopySource:
     """S3 as one role sees it."""
 
-    def __init__(self, role: str, endpoint_url: str, region: str) -> None:
-        """Assume the role as Redshift.
+    def __init__(self, role: str, endpoint_url: str, region: str, external_id: str) -> None:
+        """Assume the role as Redshift, for a database user.
 
         Raises:
             StatementError: there is no such role, or it does not trust Redshift.
         """
         try:
-            session = roles.assume(role, "redshift.amazonaws.com", "RedshiftIamRoleSession")
+            session = roles.assume(role, "redshift.amazonaws.com", "RedshiftIamRoleSession", external_id=external_id)
         except roles.RoleError as error:
             raise failed(f"Not authorized to get credentials of role {role}\n  Detail: {error}") from error
         self._region = region

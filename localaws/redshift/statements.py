@@ -27,6 +27,11 @@ class Owner:
         """The ARN without the session's name."""
         return self.arn.rsplit("/", 1)[0] if ":assumed-role/" in self.arn else self.arn
 
+    @property
+    def database_user(self) -> str:
+        """The user of the database that Redshift makes of a caller."""
+        return f"IAMR:{self.arn.split('/')[1]}" if ":assumed-role/" in self.arn else f"IAM:{self.arn.split('/')[-1]}"
+
 
 @dataclass
 class Part:
