@@ -1,6 +1,8 @@
 """Both ways of reading give the same rows and the same refusals, whatever the input."""
 
 import csv
+import hashlib
+import hmac
 import io
 import json
 from decimal import Decimal, localcontext
@@ -16,14 +18,19 @@ from lakehouse.contract.load import load_pipeline
 from lakehouse.contract.seeds import known_values
 from lakehouse.parse import rows as rows_module
 from lakehouse.parse.layout import layout_of
+from lakehouse.parse.personal import stored_rows
 from lakehouse.parse.reasons import FileRefusedError
 from lakehouse.parse.records import open_records
 from lakehouse.parse.rows import parse_block
 from lakehouse.parse.source import Source
 from tests.gate.odd_values import JSON_TOKENS, NUMBERS, TEXTS, TIMES
+from tests.secret import SECRET, keyed
 
 PIPELINE = load_pipeline(Path(__file__).parent / "pipelines" / "kinds")
-LAYOUTS = {dataset.name: layout_of(dataset, known_values(dataset)) for dataset in PIPELINE.datasets}
+GUESTS = keyed(load_pipeline(Path(__file__).parents[1] / "personal" / "pipelines" / "guests"))
+LAYOUTS = {
+    dataset.name: layout_of(dataset, known_values(dataset)) for dataset in (*PIPELINE.datasets, *GUESTS.datasets)
+}
 PLAIN = st.sampled_from(NUMBERS + TIMES + TEXTS)
 JSON_RAW = st.sampled_from(JSON_TOKENS)
 JSON_VALUE = st.one_of(PLAIN.map(lambda text: json.dumps(text, ensure_ascii=False)), PLAIN, JSON_RAW)
@@ -109,12 +116,12 @@ def _outcome(data: bytes, key: str, dataset: str, *, fast: bool) -> Any:
         blocks, reader = open_records(Source(io.BytesIO(data)), key, layout)
         for block in blocks:
             parsed = parse_block(layout, reader, block, first, fast=fast)
-            rows.append(parsed.rows)
+            rows.append(stored_rows(layout, parsed.rows))
             refused += parsed.refused
             first += len(block)
     except FileRefusedError as error:
         return str(error)
-    table = pa.Table.from_batches(rows, layout.schema)
+    table = pa.Table.from_batches(rows, layout.silver_schema)
     table.validate(full=True)
     assert table.num_rows + len(refused) == first
     return table.to_pylist(), refused
@@ -192,6 +199,58 @@ def test_equations_and_references(monkeypatch: pytest.MonkeyPatch, rows: list[di
         accepted, _ = _outcome(data.encode(), key, "sums", fast=True)
         right = [_keeps_every_rule(row, empty_is_null=key.endswith("csv")) for row in rows]
         assert [row["_line"] for row in accepted] == [n + first_line for n, keep in enumerate(right) if keep]
+
+
+PERSONAL = {
+    "email": ["a@b", "ä@b", "A@b", "a@b ", "none", ""],
+    "guest_name": ["Zq", 'Zq, "Amy"', "", "Z" * 41],
+    "phone": ["1", "-0", "0", "9223372036854775807", "01", "x", ""],
+    "born_on": ["2001/02/28", "2001/02/29", "2021/01/01", "2001-02-28", ""],
+    "income": ["1.50", "1.5", "-1", "x", ""],
+}
+
+
+@st.composite
+def guests(draw: st.DrawFn) -> list[dict[str, str]]:
+    """Bookings with personal values, right and wrong ones."""
+    drawn = [{name: draw(st.sampled_from(texts)) for name, texts in PERSONAL.items()} for _ in range(4)]
+    return [{"booking_id": str(number), **row, "room": "101", "nights": "1"} for number, row in enumerate(drawn)]
+
+
+def _token(value: str) -> str:
+    return hmac.new(SECRET.key_of("guests"), value.encode(), hashlib.sha256).hexdigest()
+
+
+@SETTINGS
+@given(guests())
+def test_personal_columns(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, str]]) -> None:
+    bare = ("booking_id", "phone", "income", "nights")
+    objects = [
+        "{"
+        + ",".join(f'"{name}":{text if name in bare else json.dumps(text)}' for name, text in row.items() if text)
+        + "}"
+        for row in rows
+    ]
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    for data, key in (("\n".join(objects), "b.ndjson"), (table.getvalue(), "b.csv")):
+        _both(data.encode(), key, "bookings", monkeypatch)
+        accepted, refused = _outcome(data.encode(), key, "bookings", fast=True)
+        assert {row.raw for row in refused} <= {None}
+        for found in accepted:
+            row = rows[found["booking_id"]]
+            phone, born = str(int(row["phone"])) if row["phone"] else None, row["born_on"].replace("/", "-") or None
+            assert found == {
+                "booking_id": int(row["booking_id"]),
+                "email": _token(row["email"]),
+                "phone": phone and _token(phone),
+                "born_on": born and _token(born),
+                "room": "101",
+                "nights": 1,
+                "_line": found["_line"],
+            }
 
 
 @pytest.mark.parametrize("name", NAMES)
