@@ -148,8 +148,9 @@ def tls_only(action: str, *resources: Any) -> Document:
     }
 
 
-def rule_may(sid: str, action: str, resource: Any, rule_arn: Any) -> Document:
-    """A statement that lets EventBridge do `action` on `resource` on behalf of one rule of this account."""
+def rule_may(sid: str, action: str, resource: Any, rule_arns: Any) -> Document:
+    """A statement that lets EventBridge do `action` on `resource` on behalf of a rule, or of several, of this
+    account."""
     return {
         "Sid": sid,
         "Effect": "Allow",
@@ -158,6 +159,6 @@ def rule_may(sid: str, action: str, resource: Any, rule_arn: Any) -> Document:
         "Resource": resource,
         "Condition": {
             "StringEquals": {"aws:SourceAccount": Sub("${AWS::AccountId}")},
-            "ArnEquals": {"aws:SourceArn": rule_arn},
+            "ArnEquals": {"aws:SourceArn": rule_arns},
         },
     }

@@ -78,6 +78,7 @@ def _add_parts(template: Template, pipelines: Sequence[Pipeline], root: Path) ->
     budget.add(template)
     alarms.add(template, needed, pipelines)
     dashboard.add(template, needed, pipelines)
+    queues.let_rules_leave(template)
 
 
 def _outputs(pipelines: Sequence[Pipeline]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from troposphere import GetAtt, Ref, Template, sqs
+from troposphere import GetAtt, Ref, Template, events, sqs
 
 from deploy.parts.names import DATA_KEY, EVENTS_DLQ, FUNCTIONS_DLQ, GATE_DLQ, GATE_QUEUE, arn, named, setting
 from deploy.policies import rule_may, tls_only
@@ -32,12 +32,19 @@ def add(template: Template) -> None:
         )
     )
     arrivals = rule_may("ArrivalRule", "sqs:SendMessage", queue_arn(GATE_QUEUE), GetAtt("ArrivalRule", "Arn"))
-    every_rule = rule_may("Rules", "sqs:SendMessage", queue_arn(EVENTS_DLQ), arn("events", "rule/${Prefix}-*"))
-    every_rule["Condition"]["ArnLike"] = every_rule["Condition"].pop("ArnEquals")
     _add_policy(template, GATE_QUEUE, arrivals)
     _add_policy(template, GATE_DLQ)
-    _add_policy(template, EVENTS_DLQ, every_rule)
     _add_policy(template, FUNCTIONS_DLQ)
+
+
+def let_rules_leave(template: Template) -> None:
+    """Every rule of the template, and no other, may leave in a queue what it could not deliver.
+
+    One statement for all: SQS takes 20 statements a policy.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+    """
+    rules = [GetAtt(name, "Arn") for name, one in sorted(template.resources.items()) if isinstance(one, events.Rule)]
+    _add_policy(template, EVENTS_DLQ, rule_may("Rules", "sqs:SendMessage", queue_arn(EVENTS_DLQ), rules))
 
 
 def queue_arn(queue: str) -> Any:
