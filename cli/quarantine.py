@@ -28,7 +28,7 @@ class Exhibit:
     raw_base64: str | None
     """The same, where it is not."""
     shown: str
-    """The line, safe for a terminal, cut when long."""
+    """The line, safe for a terminal, cut when long; empty where quarantine keeps no bytes: they may be personal."""
 
 
 def find_file(lake: Lake, pipelines: Iterable[str], start: str) -> FileRecord:

@@ -61,7 +61,7 @@ def show(
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="At most so many refused rows.")] = 10,
     json: Json = False,
 ) -> None:
-    """Show why a file or its rows were refused, line by line, with the bytes as they came.
+    """Show why a file or its rows were refused, line by line, with the bytes as they came unless they are personal.
 
     Characters that a terminal would obey are written out (\\x1b). Example: lake quarantine show 3f2a91c0de --rows 5
     """
@@ -174,6 +174,10 @@ def _draw(out: Console, document: dict[str, Any], exhibits: list[Exhibit]) -> No
     for exhibit in exhibits:
         out.print(f"[bold]line {exhibit.line:,}[/bold] [red]{exhibit.reason}[/red] {exhibit.column or ''}")
         out.print(f"  {exhibit.message}", markup=False)
-        out.print(f"  {exhibit.shown}", markup=False, style="dim")
+        if exhibit.shown:
+            out.print(f"  {exhibit.shown}", markup=False, style="dim")
+    if exhibits and not any(exhibit.shown for exhibit in exhibits):
+        where = f"{file['key']}, version {file['version_id']}"
+        out.print(f"\nIts contract has personal columns, so the bytes are in bronze alone: {where}", markup=False)
     if len(exhibits) < file["rows_quarantined"]:
         out.print(f"\n[dim]{len(exhibits)} of {file['rows_quarantined']:,} refused rows; more with --rows[/dim]")

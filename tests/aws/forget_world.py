@@ -98,7 +98,7 @@ class World:
         eventually(lambda: any(slot.judged_version_id == version for slot in self._slots(pipeline)), key)
         return version
 
-    def put_all(self, files: Mapping[str, bytes]) -> None:
+    def put_all(self, files: Mapping[str, bytes], seconds: float = 60) -> None:
         """Files into bronze, all of them judged."""
         sent = {
             key: str(self.s3.put_object(Bucket=self.lake.bucket, Key=key, Body=body)["VersionId"])
@@ -110,7 +110,7 @@ class World:
             found = {slot.judged_version_id for name in names for slot in self._slots(name)}
             return set(sent.values()) <= found
 
-        eventually(judged, str(sent))
+        eventually(judged, str(sent), seconds)
 
     def invoke(self, function: str, **event: object) -> dict[str, Any]:
         """What a function of the lake answers."""
