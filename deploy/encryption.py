@@ -25,6 +25,11 @@ KEY = {
 """What a setting must hold: the data key, or the Glue configuration that names it."""
 
 
+VIA = {"AWS::StepFunctions": "states", "AWS::Athena": "s3", "AWS::Glue": "s3"}
+"""Which service asks the key with a role's rights; of other types the one that they are named by.
+https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service"""
+
+
 @dataclass(frozen=True)
 class Edge:
     """One way in which a service touches encrypted data."""
@@ -56,6 +61,12 @@ class Edge:
     """The service that the key policy grants it to."""
     calls: tuple[str, ...] = ()
     """API calls that are this edge: every document that allows one must be named here or in another edge of it."""
+
+    @property
+    def via(self) -> str:
+        """The service that asks the key with the role's rights, as a condition names it."""
+        of = self.type.rpartition("::")[0]
+        return f"{VIA.get(of, of.rpartition('::')[2].lower())}.${{AWS::Region}}.amazonaws.com"
 
     @property
     def grant(self) -> str:
@@ -165,12 +176,18 @@ def _lacking(edge: Edge, where: str, policies: Sequence[Any], principal: Any, ke
         granted = {
             action
             for one in found
-            if _principal(one) == principal and key in _listed(one["Resource"])
+            if _principal(one) == principal and key in _listed(one["Resource"]) and _lets_through(one, edge)
             for action in _listed(one["Action"])
         }
         for action in edge.actions:
             if action not in granted:
                 yield f"{edge.id}: {where} does not grant {action} in '{edge.sid}'"
+
+
+def _lets_through(statement: Mapping[str, Any], edge: Edge) -> bool:
+    """Whether a grant that holds for some services alone holds for the edge's."""
+    via = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService")
+    return via is None or {"Fn::Sub": edge.via} in _listed(via)
 
 
 def _principal(statement: Mapping[str, Any]) -> Any:

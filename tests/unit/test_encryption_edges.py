@@ -63,6 +63,10 @@ def without_grants(edge: Edge, found: dict[str, Any]) -> Iterator[str]:
             statement.update(change)
             yield f"{name} with {change}"
             statement.update(copy.deepcopy(before))
+        if "kms:ViaService" in before.get("Condition", {}).get("StringEquals", {}):
+            statement["Condition"] = {"StringEquals": {"kms:ViaService": [{"Fn::Sub": "ec2.amazonaws.com"}]}}
+            yield f"{name} by way of another service"
+            statement.update(copy.deepcopy(before))
         if edge.principal:
             statement["Principal"] = {"Service": "another.amazonaws.com"}
             yield f"{name} for another service"
