@@ -12,9 +12,11 @@ SEED ?=
 BREAKING := tests/e2e/test_nothing_fails_silently.py
 TOOLS := .venv-security
 AUDIT ?= required
+JOB ?= carts
+BASE ?=
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes --no-build-isolation --no-warn-script-location
 
-.PHONY: help setup setup-dev setup-security demo demo-all up down test faults check security security-checks docker-test docker-run lint types format template docs bench lock clean
+.PHONY: help setup setup-dev setup-security demo demo-all up down test faults check security security-checks security-proof docker-test docker-run lint types format template docs bench lock clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,13 +57,26 @@ check: setup-dev  ## Lint, types, template: everything that needs no running lak
 	@$(PY) -m scripts.document_monitoring --check
 	@$(PY) -m scripts.cost.page --check
 
-security: security-checks  ## Template, policies, secrets, vulnerabilities, SBOM, licences, containers, workflows; then every call against IAM
+security: security-checks security-proof  ## Template, policies, packages, containers, CI, each with its figure; then all calls against IAM
 	@$(PY) -m pytest tests/iam
 
-security-checks: setup-dev setup-security  ## The same without the last (AUDIT=optional: where no vulnerability service can be reached)
+security-checks: setup-dev setup-security  ## Only the checks without a lake (AUDIT=optional: passes where no vulnerability service is reached)
 	@$(PY) -m security --audit $(AUDIT)
 
+security-proof: setup-dev setup-security  ## Plant a fault for each check and see it fail
+	@$(PY) -m pytest security/tests
+
 setup-security: $(TOOLS)/.installed
+
+docker-test:  ## Test the Glue job in AWS's Glue 5.1 image (BASE=image for another; needs Docker or Podman)
+	@engine=$$(docker/engine.sh); \
+	$$engine build --file docker/Dockerfile --target test --tag lakegate-glue-test $(if $(BASE),--build-arg BASE=$(BASE)) .; \
+	$$engine run --rm lakegate-glue-test
+
+docker-run:  ## Run a pipeline's Glue job in that image beside the embedded AWS (JOB=pipeline)
+	@engine=$$(docker/engine.sh); compose="$$engine compose --file docker/compose.yml"; export JOB=$(JOB) $(if $(BASE),BASE=$(BASE)); \
+	ended=0; $$compose up --build --abort-on-container-exit --exit-code-from aws || ended=$$?; \
+	$$compose down --volumes; exit $$ended
 
 lint: setup-dev  ## Only ruff
 	@$(PY) -m ruff check .
@@ -87,7 +102,7 @@ bench: setup-dev  ## Compare the lake with Spark, DuckDB and Polars on the same 
 
 lock: $(VENV)/.venv-made  ## Pin the requirements anew after editing requirements/*.in
 	@$(PY) -m pip --disable-pip-version-check install --quiet uv
-	@for name in build lake dev security; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	@for name in build lake dev security glue-image glue-stand-in; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; done
 	@for name in requirements/layers/*.in; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --constraint requirements/lake.txt $$name -o $${name%.in}.txt; done

@@ -54,7 +54,7 @@ class SparkSubmit:
         store = SilverStore.on_s3(self.settings.bucket, self.session, env)
         plan = start_own_run(pipeline, batch, store, self.ledger)
         try:
-            self._submit(plan)
+            self.submit(plan)
         except subprocess.CalledProcessError as error:
             why = f"spark-submit ended with {error.returncode}"
             runs.failed(self.ledger, plan.pipeline, plan.batch, plan.run_id, why)
@@ -71,14 +71,20 @@ class SparkSubmit:
         assert ended is not None, "start_own_run recorded it"
         return ended
 
-    def _submit(self, plan: RunPlan) -> None:
-        access = AwsAccess.of(self.session, self.endpoint_url)
+    def arguments(self, plan: RunPlan) -> list[str]:
+        """What `glue/gold.py` is given for a run."""
         arguments = ["--pipeline", plan.pipeline, "--batch", plan.batch, "--run_id", plan.run_id]
         arguments += ["--versions", json.dumps(dict(plan.versions)), "--slots", json.dumps(dict(plan.slots))]
         arguments += ["--rows", json.dumps(dict(plan.rows))]
         arguments += ["--lake_bucket", self.settings.bucket, "--lake_ledger_table", self.settings.ledger_table]
         arguments += ["--lake_tokens_secret", self.settings.tokens_secret]
-        command = spark_submit_command(ROOT / "glue" / "gold.py", arguments, {**local_conf(access), **DELTA_CONF})
+        return arguments
+
+    def submit(self, plan: RunPlan) -> None:
+        """Run the job. Raises subprocess.CalledProcessError: it failed."""
+        access = AwsAccess.of(self.session, self.endpoint_url)
+        conf = {**local_conf(access), **DELTA_CONF}
+        command = spark_submit_command(ROOT / "glue" / "gold.py", self.arguments(plan), conf)
         environment = {**os.environ, **spark_environment(access)}
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
         subprocess.run(command, env=environment, check=True, capture_output=self.quiet)

@@ -21,7 +21,7 @@ def bill(locks: Sequence[Path], folder: Path) -> Outcome:
     found, counted = [], 0
     for lock in locks:
         written = folder / f"{lock.stem}.cdx.json"
-        arguments = ["requirements", lock, "--schema-version", "1.6", "--output-format", "JSON"]
+        arguments: list[str | Path] = ["requirements", lock, "--schema-version", "1.6", "--output-format", "JSON"]
         tools.run("cyclonedx-py", [*arguments, "--output-reproducible", "--validate", "--outfile", written])
         found += _missing(lock, written)
         counted += len(json.loads(written.read_text())["components"])
@@ -29,7 +29,7 @@ def bill(locks: Sequence[Path], folder: Path) -> Outcome:
 
 
 def _missing(lock: Path, written: Path) -> list[Finding]:
-    listed = {
+    listed: dict[tuple[str, str | None], list[dict[str, object]]] = {
         (canonicalize_name(one["name"]), one.get("version")): one.get("externalReferences", [])
         for one in json.loads(written.read_text())["components"]
     }

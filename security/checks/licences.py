@@ -6,8 +6,10 @@ What ships in a Lambda layer must be permissive without any exception.
 import re
 import sys
 from collections.abc import Iterable
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 from packaging.utils import canonicalize_name
 
@@ -31,7 +33,9 @@ def licences(locks: Iterable[Path], shipped: Iterable[Path], path: list[str] | N
 
     Packages are looked for in `path`, by default where this Python looks. Places are package names.
     """
-    known = {canonicalize_name(one.metadata["Name"]): one for one in metadata.distributions(path=path or sys.path)}
+    known: dict[str, metadata.Distribution] = {
+        canonicalize_name(one.metadata["Name"]): one for one in metadata.distributions(path=path or sys.path)
+    }
     ours = {pin.name: pin for lock in locks for pin in pins(lock) if pin.is_for_here}
     ships = {pin.name: pin for lock in shipped for pin in pins(lock)}
     found = []
@@ -39,13 +43,13 @@ def licences(locks: Iterable[Path], shipped: Iterable[Path], path: list[str] | N
         if name not in known:
             found.append(Finding("unknown", name, "is not installed, so its licence is not known: run `make setup`"))
             continue
-        stated = licence(known[name].metadata)
+        stated = licence(cast(Message, known[name].metadata))
         if not permissive(stated):
             found.append(Finding("shipped" if name in ships else "licence", name, stated or "states no licence"))
     return Outcome(f"{len(ours | ships)} packages, {len(ships)} of them shipped", tuple(found))
 
 
-def licence(of: metadata.PackageMetadata) -> str:
+def licence(of: Message) -> str:
     """What a package states: the SPDX expression, else its classifiers, else the first line of its free text."""
     if of.get("License-Expression"):
         return str(of["License-Expression"])

@@ -57,7 +57,7 @@ def _make_sure_that_it_knows(service: Sequence[str]) -> None:
 
 
 def _audit(lock: Path, service: Sequence[str]) -> list[dict[str, Any]]:
-    arguments = ["--requirement", lock, "--strict", "--require-hashes", "--disable-pip", *service]
+    arguments: list[str | Path] = ["--requirement", lock, "--strict", "--require-hashes", "--disable-pip", *service]
     arguments += ["--format", "json", "--progress-spinner", "off", "--timeout", "20"]
     printed = tools.run("pip-audit", arguments, may_end_with=(0, 1))
     if not printed.strip():

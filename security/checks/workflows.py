@@ -22,7 +22,7 @@ def workflows(folder: Path) -> Outcome:
 
 def by_schema(schema: str, files: list[Path]) -> list[Finding]:
     """What files have that a schema, which comes with check-jsonschema, does not allow. The rule is the schema."""
-    arguments = ["--builtin-schema", schema, "--output-format", "json", *files]
+    arguments: list[str | Path] = ["--builtin-schema", schema, "--output-format", "json", *files]
     report = tools.run_json("check-jsonschema", arguments, may_end_with=(0, 1))
     unread = [Finding(schema, Path(one["path"]).name, one["message"]) for one in report.get("parse_errors", [])]
     broken = [
@@ -33,7 +33,15 @@ def by_schema(schema: str, files: list[Path]) -> list[Finding]:
 
 
 def _audited(files: list[Path]) -> list[Finding]:
-    arguments = ["--offline", "--no-config", "--no-exit-codes", "--strict-collection", "--format", "json-v1", *files]
+    arguments: list[str | Path] = [
+        "--offline",
+        "--no-config",
+        "--no-exit-codes",
+        "--strict-collection",
+        "--format",
+        "json-v1",
+        *files,
+    ]
     return [_finding(one) for one in tools.run_json("zizmor", arguments)]
 
 
