@@ -172,7 +172,7 @@ def test_a_value_that_is_put_there_on_purpose_is_found(private: Private) -> None
     lake.client("dynamodb").put_item(TableName=lake.settings.ledger_table, Item=item)
     found = private.speaking()
     assert found == {
-        **dict.fromkeys(places, {name}),
+        **{place: {name} for place in places},
         f"log /aws/lambda/{PREFIX}-gate": {street},
         f"queue {PREFIX}-mailbox": {EMAILS[0]},
         "ledger": {NAMES[1]},
