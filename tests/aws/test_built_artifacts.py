@@ -15,7 +15,6 @@ from deploy.functions import KINDS
 from deploy.layers import LAMBDA_GLIBC, LAMBDA_PYTHON, LAYERS, LAYERS_OF
 from tests.lake import Lake
 
-BATCH_OF = {"carts": "2026-01-05", "sales": "2026-01-05"}
 SCHEDULED = {"detail-type": "Scheduled Event", "source": "aws.events", "time": "2026-01-06T03:00:00Z", "detail": {}}
 
 
@@ -95,6 +94,7 @@ def played(quiet: Lake, unpacked: Unpacked, tmp_path_factory: pytest.TempPathFac
     seed = 1 + sorted(interpreters()).index(unpacked.version)
     _carts(player, seed)
     _sales(player, seed)
+    assert player.run("generate", {"rows": 40, "seed": seed}, "activity")["keys"]  # the one that makes columns at once
     for kind in ("sweep", "compact", "tidy"):
         assert player.run(kind, SCHEDULED)["time"].startswith("2026-01-06T03:00")
     return player
