@@ -47,6 +47,6 @@ def _audited(files: list[Path]) -> list[Finding]:
 
 def _finding(one: dict[str, Any]) -> Finding:
     place = next(where for where in one["locations"] if where["symbolic"]["kind"] == "Primary")
-    file = Path(place["symbolic"]["key"]["Local"]["given_path"]).name
+    file = Path(place["symbolic"]["key"]["Local"]["verbatim_path"]).name
     line = place["concrete"]["location"]["start_point"]["row"] + 1
     return Finding(one["ident"], f"{file}:{line}", one["desc"])

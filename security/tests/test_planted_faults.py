@@ -62,7 +62,7 @@ def test_a_bad_line_of_a_dockerfile_and_of_a_compose_file(tmp_path: Path) -> Non
     dockerfile.write_text("FROM python:3.11-slim\nUSER nobody:65534\n")
     composed.write_text("services:\n  aws:\n    image: a\n")
     assert rules(containers(tmp_path)) <= {"DL3066"}
-    dockerfile.write_text("FROM python\nRUN cd /tmp && sudo pip install boto3\n")
+    dockerfile.write_text("FROM python\nRUN cd /tmp && sudo ls\nRUN pip install boto3\n")
     composed.write_text("services:\n  aws:\n    imge: a\n")
     assert {"DL3006", "DL3003", "DL3004", "DL3013", "vendor.compose-spec"} <= rules(containers(tmp_path))
 
@@ -84,7 +84,7 @@ jobs:
     [
         (("runs-on: ubuntu-24.04", "runs_on: ubuntu-24.04"), "vendor.github-workflows"),
         (("    timeout-minutes: 5\n", ""), "custom.github-workflows-require-timeout"),
-        (("permissions: {}", "permissions: write-all"), "excessive-permissions"),
+        (("    timeout", "    permissions: write-all\n    timeout"), "excessive-permissions"),
         (("run: make check", "uses: actions/checkout@v4"), "unpinned-uses"),
         (("run: make check", "run: echo ${{ github.event.pull_request.title }}"), "template-injection"),
         (("on: push", "on: pull_request_target"), "dangerous-triggers"),
