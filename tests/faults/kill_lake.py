@@ -117,7 +117,8 @@ class KillLake:
                     tally.add(f"kills:{function}")
                     between()
                 else:
-                    raise AssertionError(f"{function} was not killed at {kill}: it wrote {killer.writes} → {answer}")
+                    told = f"{function} was not killed at {kill}: it wrote {killer.writes} → {answer}"
+                    raise AssertionError(f"{told}; asked {event}; the ledger says {self._run_of(event)}")
         counter = self._killer(function, Kill(0, "before"))
         with self.aws.intercept(counter):
             return self._answer(function, event), counter
@@ -133,6 +134,11 @@ class KillLake:
         """Inputs of a pipeline's executions, without the first `since`."""
         found = self.executions(pipeline)[since:]
         return [json.loads(self.states.describe_execution(executionArn=one)["input"]) for one in found]
+
+    def _run_of(self, event: Event) -> object:
+        """What the ledger says of the run that an event is about."""
+        about = [event.get(name) for name in ("pipeline", "batch", "run_id")]
+        return self.ledger.run(*about) if all(about) else None  # type: ignore[arg-type]
 
     def _answer(self, function: str, event: Event) -> Event:
         answer = self._lambda.invoke(FunctionName=self.lake.named(function), Payload=json.dumps(event).encode())

@@ -31,11 +31,19 @@ class Victim:
     """Those of it that run now."""
     leads_group: bool = False
     """The process leads a group, which dies with it."""
+    _known: dict[str, int] = field(default_factory=dict)
+    """The process that was given a key, once it was seen."""
 
     def sender(self, request: Request) -> int | None:
         """The process that sent a request, told by the credentials that only it was given."""
         key = request.access_key_id
-        return next((one for one in self.process_ids() if key and key in _environment(one)), None)
+        known = self._known.get(key)
+        if known is not None and _runs(known):
+            return known
+        found = next((one for one in self.process_ids() if key and key in _environment(one)), None)
+        if found is not None:
+            self._known[key] = found
+        return found
 
     def kill(self, process_id: int) -> None:
         """SIGKILL, and wait until nothing of it runs."""

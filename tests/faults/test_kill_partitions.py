@@ -27,7 +27,7 @@ def clean(story: Transactions) -> tuple[Play, State]:
     return story.play({})
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_killed_at_a_write_and_called_again_it_ends_as_if_nothing_had_happened(
     story: Transactions, clean: tuple[Play, State]
 ) -> None:

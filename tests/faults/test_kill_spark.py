@@ -31,7 +31,7 @@ def story(aws: EmbeddedAws, spark: SparkSession) -> Iterator[Shipments]:
         yield made
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_killed_at_a_write_and_started_again_the_job_makes_what_duckdb_makes(story: Shipments) -> None:
     expected, first = story.clean(), 1
     while True:

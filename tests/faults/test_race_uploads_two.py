@@ -14,6 +14,7 @@ from tests.faults.race_suite import race
 from tests.faults.race_uploads import Uploads
 
 
+@pytest.mark.timeout(1800)
 def test_sixteen_more_uploads_at_once_are_one_run(aws: EmbeddedAws, tmp_path: Path) -> None:
     in_turns, free = (450, 50) if tally.FULL else (4, 1)
     assert race(aws, tmp_path, "two", in_turns, free) == {}
