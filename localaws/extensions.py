@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from localaws import (
+    also_asked,
     athena,
     catalog,
     cloudformation,
     cloudformation_tables,
+    cloudformation_topics,
     crawlers,
     emulator,
     event_sources,
@@ -14,8 +16,10 @@ from localaws import (
     glue_jobs,
     lambda_async,
     lambdas,
+    permission_record,
     redshift,
     request_arns,
+    role_use,
     s3_encryption,
     s3_events,
     saving,
@@ -50,8 +54,12 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     catalog.install()
     cloudformation.install()
     cloudformation_tables.install()
+    cloudformation_topics.install()
     athena.install()
     redshift.install(endpoint_url, emulator.REGION, state_dir / "redshift")
+    also_asked.install()
+    role_use.install()
+    permission_record.install()
 
 
 def after_start(unclean_stop: bool) -> None:

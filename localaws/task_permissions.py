@@ -43,7 +43,16 @@ def needed(resource: str, data: Any, region: str, account: str) -> list[tuple[st
 
 
 def denial(session: RoleSession, action: str, resource_arn: str, region: str) -> str | None:
-    """Why the role may not, in AWS's words; None when it may. Resource policies count too."""
+    """Why the role may not, in AWS's words; None when it may. Resource policies count, and what else AWS asks."""
+    from localaws.also_asked import Question, also_asked
+
+    for one in (Question(action, resource_arn), *also_asked(action, resource_arn)):
+        if why := _denial(session, one.action, one.resource, region, dict(one.keys)):
+            return why
+    return None
+
+
+def _denial(session: RoleSession, action: str, resource_arn: str, region: str, keys: dict[str, str]) -> str | None:
     from ministack.core import iam_evaluator as iam
 
     account = session.arn.split(":")[4]
@@ -55,6 +64,7 @@ def denial(session: RoleSession, action: str, resource_arn: str, region: str) ->
         action=action,
         resource_arn=resource_arn,
         region=region,
+        service_context={key.lower(): value for key, value in keys.items()},
         principal_keys=principal.keys,
     )
     result = iam.evaluate(context, principal.policies, *principal.limits)

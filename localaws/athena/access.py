@@ -48,9 +48,14 @@ class Caller:
         return bool(result.decision == "Allow")
 
     def require(self, action: str, resource: str, **conditions: str) -> None:
-        """Raise `QueryError` unless the caller may."""
+        """Raise `QueryError` unless the caller may, and may use the key of what is encrypted."""
+        from localaws.also_asked import also_asked
+
         if not self.may(action, resource, **conditions):
             raise denied(self.arn, action, resource)
+        for one in also_asked(action, resource):
+            if not self.may(one.action, one.resource, **dict(one.keys)):
+                raise denied(self.arn, one.action, one.resource)
 
     def require_on_database(self, action: str, database: str) -> None:
         """Glue asks for the action on the catalog and on the database."""
