@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 from lakehouse.gate import objects
+from lakehouse.tidy.bronze import MARK
 from tests.faults import tally
 from tests.faults.contents import MARKER, content
 from tests.faults.driver import Driver
@@ -186,6 +187,23 @@ def swept(driver: Driver) -> Act:
     return _invoked(driver, "sweep", {"time": (datetime.now(UTC) + timedelta(minutes=30)).isoformat()})
 
 
+def tidied(driver: Driver) -> Act:
+    """A former run of gold was noted more than two weeks ago, another is there since."""
+    today = datetime.now(UTC)
+    for kind in ("clean", "bad_rows"):
+        _to_gold(driver, SOLD, kind)
+    assert driver.invoke("tidy", {"time": today.isoformat()})
+    _to_gold(driver, SOLD, "doubled")
+    return _invoked(driver, "tidy", {"time": (today + timedelta(days=16)).isoformat()})
+
+
+def marked(driver: Driver) -> Act:
+    """A slot has a former version."""
+    for kind in ("clean", "bad_rows"):
+        _to_gold(driver, SOLD, kind)
+    return _invoked(driver, "tidy", {"time": datetime.now(UTC).isoformat()})
+
+
 def generated(driver: Driver) -> Act:
     """A generator of the project's own."""
 
@@ -246,6 +264,23 @@ def rows_are_in_one_file(driver: Driver) -> None:
     must(sorted(rows.elements()) == sorted(brought), "compaction changed rows", rows, brought)
 
 
+def the_first_run_is_gone(driver: Driver) -> None:
+    """Of three runs the last two are left, of which readers see one."""
+    runs = {key.split("run=")[1].split("/")[0] for key in driver.world.objects("gold/kiosk/") if "run=" in key}
+    must(len(runs) == 2, "not tidied", runs)
+    all_is_well(driver)
+
+
+def the_former_version_is_marked(driver: Driver) -> None:
+    """It may expire; the one in force carries no mark."""
+    s3, bucket = driver.world.s3, driver.world.bucket
+    versions = s3.list_object_versions(Bucket=bucket, Prefix=SOLD)["Versions"]
+    where = [{"Bucket": bucket, "Key": SOLD, "VersionId": one["VersionId"]} for one in versions]
+    tags = [s3.get_object_tagging(**one)["TagSet"] for one in where]
+    must(tags == [[], [MARK]], "former versions are not marked, and no others", tags)
+    all_is_well(driver)
+
+
 def files_are_there(driver: Driver) -> None:
     """A generator's files, whose bytes its arguments decide."""
     found = driver.world.objects("bronze/activity/")
@@ -270,6 +305,8 @@ SCENARIOS = (
         for prepare in (publish_superseded, publish_whole, derive_parted, derive_whole, failed, swept)
     ),
     Scenario("compact", compact, rows_are_in_one_file),
+    Scenario("tidied", tidied, the_first_run_is_gone),
+    Scenario("marked", marked, the_former_version_is_marked),
     Scenario("generated", generated, files_are_there),
 )
 

@@ -31,7 +31,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         "lakehouse/erase/survey.py:_streams_of filter_log_events",
         "lakehouse/erase/survey.py:items scan",
         "lakehouse/erase/survey.py:log_streams describe_log_groups",
-        "lakehouse/ledger/table.py:LedgerTable.delete delete_item",
         "lakehouse/ledger/table.py:LedgerTable.redact update_item",
     ),
     _ASKS: (
@@ -44,7 +43,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         "lakehouse/repair/queues.py:DeadLetterQueues.count get_queue_attributes",
         "lakehouse/repair/queues.py:DeadLetterQueues.redrive delete_message",
         "lakehouse/repair/replay.py:Workflows.status describe_execution",
-        "lakehouse/publish/catalog.py:Catalog.partitions get_partitions",
     ),
     _CRAWLS: (
         "lakehouse/crawl/answer.py:_fail send_task_failure",

@@ -7,7 +7,11 @@ from tests.faults.tally import FULL
 from tests.faults.world import Cloud
 
 SECOND = [scenario for scenario in SCENARIOS if not scenario.name.startswith(("gate", "commit"))]
-SAMPLE = [scenario for scenario in SECOND if scenario.name in ("publish_first", "derive_whole", "compact", "swept")]
+SAMPLE = [
+    scenario
+    for scenario in SECOND
+    if scenario.name in ("publish_first", "derive_whole", "compact", "swept", "tidied", "marked")
+]
 
 
 @pytest.mark.timeout(1800)

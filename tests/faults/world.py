@@ -160,6 +160,7 @@ class World:
         env = {
             **self.settings.as_env(),
             "LAKE_PIPELINES_DIR": str(PIPELINES),
+            "LAKE_KEEP_GOLD_RUNS": "1",
             "AWS_ENDPOINT_URL": self.cloud.aws.endpoint_url,
             "AWS_DEFAULT_REGION": self.cloud.aws.region,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
