@@ -10,9 +10,10 @@ from rich.text import Text
 from cli.screen import Screen
 from cli.tables import table
 from cli.text import bytes_text, count_text
-from deploy.change_set import STACK, Change, ChangeSet, StackEvent
+from deploy.change_set import Change, ChangeSet
 from deploy.layers import LIMIT_UNPACKED_BYTES
 from deploy.plan import Plan
+from deploy.stack_events import STACK, StackEvent
 
 SHOWN_ADDITIONS = 30
 """More resources than this that are only added are shown by type."""

@@ -1,21 +1,30 @@
-"""A CloudFormation change set: proposed, described, carried out or thrown away, with its events as they happen."""
+"""A CloudFormation change set: proposed, carried out or thrown away."""
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lakehouse.errors import LakeError
+from deploy.stack_events import (
+    FIRST_POLL_SECONDS,
+    LIMIT_SECONDS,
+    LONGEST_POLL_SECONDS,
+    DeployError,
+    Tell,
+    delete_stack,
+    describe,
+    events,
+    follow,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import ChangeSetTypeType
     from mypy_boto3_cloudformation.type_defs import ChangeTypeDef, DescribeChangeSetOutputTypeDef, StackTypeDef
 
-STACK = "AWS::CloudFormation::Stack"
 _CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _NEVER_CAME_UP = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
@@ -24,16 +33,6 @@ _NEVER_CAME_UP = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELE
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 """In the reason of a change set without changes, which CloudFormation calls FAILED.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-create.html"""
-
-_CONSEQUENCE = "cancelled"
-"""In the reason of a resource that failed only because another did."""
-
-_LIMIT_SECONDS = 3 * 3600.0
-_FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.05, 5.0
-
-
-class DeployError(LakeError):
-    """The stack could not be brought to what was asked for. Lists the resources that failed and why."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +64,6 @@ class ChangeSet:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True)
-class StackEvent:
-    """Something that happened to a resource of a stack."""
-
-    id: str
-    logical_id: str
-    type: str
-    status: str
-    reason: str
-    physical_id: str = ""
-
-    @property
-    def failed(self) -> bool:
-        """Whether this is a cause, not a consequence, of the stack's failure."""
-        return self.status.endswith("_FAILED") and self.type != STACK and _CONSEQUENCE not in self.reason
-
-
-Tell = Callable[[StackEvent], None]
-
-
 def propose(
     client: "CloudFormationClient", stack: str, source: Mapping[str, str], parameters: Mapping[str, str]
 ) -> ChangeSet | None:
@@ -113,11 +92,12 @@ def propose(
     proposed = ChangeSet(stack, made["StackId"], name, known is None, tuple(_changes(client, stack, name)))
     if described["Status"] != "FAILED":
         return proposed
+    invalid = list(_invalid(client, ChangeSetName=made["Id"]))
     discard(client, proposed)
     reason = described.get("StatusReason", "no reason given")
     if known and any(text in reason for text in _NO_CHANGES):
         return None
-    raise DeployError(f"CloudFormation cannot make a change set for stack '{stack}': {reason}")
+    raise DeployError(f"CloudFormation cannot make a change set for stack '{stack}': " + "\n".join([reason, *invalid]))
 
 
 def execute(client: "CloudFormationClient", proposed: ChangeSet, tell: Tell) -> None:
@@ -135,14 +115,13 @@ def execute(client: "CloudFormationClient", proposed: ChangeSet, tell: Tell) -> 
     status = done["StackStatus"] if done else "DELETE_COMPLETE"
     if status in _DONE:
         return
-    failed = [
-        f"- {event.logical_id} ({event.type}): {event.reason or 'no reason given'}" for event in told if event.failed
-    ]
+    causes = [_line(event.logical_id, event.type, event.reason) for event in told if event.failed]
+    causes = causes or list(_invalid(client, StackName=proposed.stack_id))
     if done and status in _NEVER_CAME_UP:
         delete_stack(client, proposed.stack_id, lambda _: None)
     raise DeployError(
         f"Stack '{proposed.stack}' ended as {status}:\n"
-        + "\n".join(failed or ["- CloudFormation names no failed resource; see the stack's events"])
+        + "\n".join(causes or ["- CloudFormation names no failed resource; see the stack's events"])
     )
 
 
@@ -152,43 +131,6 @@ def discard(client: "CloudFormationClient", proposed: ChangeSet) -> None:
     if proposed.creates:
         client.delete_stack(StackName=proposed.stack)
         follow(client, proposed.stack_id, set(), lambda _: None)
-
-
-def delete_stack(client: "CloudFormationClient", stack_id: str, tell: Tell) -> list[StackEvent]:
-    """Delete a stack and wait, telling each event; returns those that happened meanwhile."""
-    before = {event.id for event in events(client, stack_id)}
-    client.delete_stack(StackName=stack_id)
-    return follow(client, stack_id, before, tell)
-
-
-def describe(client: "CloudFormationClient", stack: str) -> "StackTypeDef | None":
-    """A stack by name, or by id when it may be deleted; None: there is none."""
-    try:
-        found = client.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            return None
-        raise
-    return None if found["StackStatus"] == "DELETE_COMPLETE" else found
-
-
-def follow(client: "CloudFormationClient", stack_id: str, known: set[str], tell: Tell) -> list[StackEvent]:
-    """Wait until nothing of a stack is in progress, and tell each event but the `known` ones, oldest first."""
-    deadline, pause = time.monotonic() + _LIMIT_SECONDS, _FIRST_POLL_SECONDS
-    told: list[StackEvent] = []
-    while True:
-        found = describe(client, stack_id)
-        new = [event for event in events(client, stack_id) if event.id not in known]
-        for event in reversed(new):
-            tell(event)
-            told.append(event)
-        known = known | {event.id for event in new}
-        if not found or not found["StackStatus"].endswith("_IN_PROGRESS"):
-            return told
-        if time.monotonic() > deadline:
-            raise DeployError(f"Stack '{found['StackName']}' is still {found['StackStatus']} after 3 hours")
-        time.sleep(pause)
-        pause = min(_LONGEST_POLL_SECONDS, pause * 1.5)
 
 
 def _at_rest(client: "CloudFormationClient", stack: str) -> "StackTypeDef | None":
@@ -211,7 +153,7 @@ def _at_rest(client: "CloudFormationClient", stack: str) -> "StackTypeDef | None
 
 
 def _settled(client: "CloudFormationClient", stack: str, change_set: str) -> "DescribeChangeSetOutputTypeDef":
-    deadline, pause = time.monotonic() + _LIMIT_SECONDS, _FIRST_POLL_SECONDS
+    deadline, pause = time.monotonic() + LIMIT_SECONDS, FIRST_POLL_SECONDS
     while True:
         found = client.describe_change_set(StackName=stack, ChangeSetName=change_set)
         if found["Status"] in ("CREATE_COMPLETE", "FAILED"):
@@ -219,7 +161,7 @@ def _settled(client: "CloudFormationClient", stack: str, change_set: str) -> "De
         if time.monotonic() > deadline:
             raise DeployError(f"Change set {change_set} is still {found['Status']} after 3 hours")
         time.sleep(pause)
-        pause = min(_LONGEST_POLL_SECONDS, pause * 1.5)
+        pause = min(LONGEST_POLL_SECONDS, pause * 1.5)
 
 
 def _changes(client: "CloudFormationClient", stack: str, change_set: str) -> Iterator[Change]:
@@ -233,17 +175,16 @@ def _change(found: "ChangeTypeDef") -> Change:
     return Change(resource["Action"], resource["LogicalResourceId"], resource["ResourceType"], replacement)
 
 
-def events(client: "CloudFormationClient", stack_id: str) -> list[StackEvent]:
-    """A stack's events, newest first."""
-    return [
-        StackEvent(
-            event["EventId"],
-            event.get("LogicalResourceId", ""),
-            event.get("ResourceType", ""),
-            event.get("ResourceStatus", ""),
-            event.get("ResourceStatusReason", ""),
-            event.get("PhysicalResourceId", ""),
-        )
-        for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id)
-        for event in page["StackEvents"]
-    ]
+def _invalid(client: "CloudFormationClient", **of: str) -> Iterator[str]:
+    """A line for each resource that did not pass the validation before anything is made: such a failure is an event of
+    the operation, and of no resource.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html"""
+    for page in client.get_paginator("describe_events").paginate(**of):  # type: ignore[arg-type]
+        for event in page["OperationEvents"]:
+            if event.get("EventType") == "VALIDATION_ERROR":
+                reason = event.get("ValidationStatusReason", "")
+                yield _line(event.get("LogicalResourceId", ""), event.get("ResourceType", ""), reason)
+
+
+def _line(logical_id: str, kind: str, reason: str) -> str:
+    return f"- {logical_id} ({kind}): {reason or 'no reason given'}"

@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.change_set import DeployError, Tell, delete_stack, describe
 from deploy.remains import BUCKET, GONE, KEY, SECRET, TABLE, Client, Remains, find_remains, versions
+from deploy.stack_events import DeployError, Tell, delete_stack, describe
 
 KEY_WAITS_DAYS = 30
 """Until a key's end it can be taken back: `aws kms cancel-key-deletion`. It costs nothing meanwhile.

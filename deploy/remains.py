@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from deploy.bucket import artifacts_bucket, made_here
-from deploy.change_set import STACK, describe, events
+from deploy.stack_events import STACK, describe, events
 
 BUCKET, TABLE, KEY = "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 (a type of resource)

@@ -10,9 +10,10 @@ import boto3
 
 from deploy.artifacts import Artifact, Artifacts, build_artifacts
 from deploy.bucket import artifacts_bucket, ensure_bucket, upload
-from deploy.change_set import ChangeSet, DeployError, Tell, describe, discard, execute, propose
+from deploy.change_set import ChangeSet, discard, execute, propose
 from deploy.config import PIPELINES_DIR, Config
 from deploy.layers import LAMBDA_PYTHON, LAYERS
+from deploy.stack_events import DeployError, Tell, describe
 from deploy.template import build_template
 from lakehouse.contract.load import pipelines as load_pipelines
 from lakehouse.contract.model import Pipeline

@@ -102,7 +102,7 @@ def test_function_has_its_role_size_and_settings_and_a_log_that_ends(lake: Lake,
     who = function.who
     found = lake.client("lambda").get_function_configuration(FunctionName=lake.named(who))
     size = lake.config.functions[function.kind]
-    assert (found["Runtime"], found["Handler"]) == ("python3.11", f"{function.kind}.handler")
+    assert (found["Runtime"], found["Handler"]) == ("python3.12", f"{function.kind}.handler")
     assert found["Role"].endswith(f":role/{lake.named(who)}")
     assert (found["MemorySize"], found["Timeout"]) == (size.memory_mb, size.timeout_seconds)
     assert found["EphemeralStorage"]["Size"] == size.storage_mb

@@ -9,10 +9,10 @@ import pytest
 
 from deploy import deploy_stack
 from deploy.bucket import artifacts_bucket
-from deploy.change_set import DeployError, delete_stack
 from deploy.config import Config
 from deploy.destroy import REMOVERS, destroy
 from deploy.remains import CRAWLER_LOGS, find_remains
+from deploy.stack_events import DeployError, delete_stack
 from deploy.template import TEMPLATE_FILE
 from tests.lake import Lake
 
@@ -37,7 +37,7 @@ def deployer(lake: Lake) -> boto3.Session:
     made = iam.create_role(RoleName="first-deployer", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     text = text.replace(key, key.rsplit("/", 1)[0] + "/*")  # the key's number is not known before it is there
     iam.put_role_policy(RoleName="first-deployer", PolicyName="deployer", PolicyDocument=text)
-    keys = lake.client("sts").assume_role(RoleArn=made, RoleSessionName="t")["Credentials"]
+    keys = lake.client("sts").assume_role(RoleArn=made, RoleSessionName="first")["Credentials"]
     return boto3.Session(
         keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=lake.aws.region
     )
