@@ -25,9 +25,24 @@ LIMIT_DEFINITION_BYTES = 1_048_576
 _FURTHER_REGIONS = {"eu-west-1"}
 """Another region than us-east-1, which is special in several ways."""
 
-_NAME = re.compile(r"\$\{[^!}]*\}")
-_LONGEST_NAME = 20
-"""What stands for a placeholder takes this much, on the average: prefix 20, region 14, account 12, partition 6."""
+_NAME = re.compile(r"\$\{([^!}]*)\}")
+_PREFIX, _ACCOUNT, _REGION, _PARTITION = 20, 12, len("ap-southeast-1"), len("aws-us-gov")
+_LONGEST = {
+    "AWS::Partition": _PARTITION,
+    "AWS::Region": _REGION,
+    "AWS::AccountId": _ACCOUNT,
+    "Prefix": _PREFIX,
+    "LakeBucket": _PREFIX + len("-lake-") + _ACCOUNT,
+    "DataKey.Arn": len("arn::kms:::key/")
+    + _PARTITION
+    + _REGION
+    + _ACCOUNT
+    + len("00000000-0000-0000-0000-000000000000"),
+    "BronzeDatabase": _PREFIX + len("_bronze"),
+    "SilverDatabase": _PREFIX + len("_silver"),
+    "GoldDatabase": _PREFIX + len("_gold"),
+}
+"""The longest name, in characters, that may stand for each placeholder of a policy."""
 
 
 def findings(template: str) -> list[str]:
@@ -76,10 +91,10 @@ def _policy_size(role: dict[str, Any]) -> int:
 
 
 def _resolved(value: Any) -> Any:
-    """A policy document with a text as long as the longest name in place of each function."""
+    """A policy document with a text as long as the longest name in place of each placeholder."""
     if isinstance(value, dict):
         if "Fn::Sub" in value:
-            return _NAME.sub(lambda match: "x" * _LONGEST_NAME, value["Fn::Sub"])
+            return _NAME.sub(lambda match: "x" * _LONGEST[match[1]], value["Fn::Sub"])
         return {key: _resolved(inner) for key, inner in value.items()}
     return [_resolved(inner) for inner in value] if isinstance(value, list) else value
 
