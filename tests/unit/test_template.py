@@ -14,13 +14,16 @@ from template_world import BUILT, FUNCTIONS, PIPELINES, RESOURCES, ROLES, TEMPLA
 from deploy import check, stack
 from deploy.artifacts import Artifact
 from deploy.config import ROOT, ConfigError, load_config, load_configs
+from deploy.functions import KINDS
+from deploy.layers import LAYERS_OF
 from deploy.parts.catalog import hive_type
 from deploy.parts.names import logical_id
 from deploy.policies import LISTED, policy_document
 from deploy.template import TEMPLATE_FILE, build_template
+from lakehouse.contract.personal import stored_columns
 from lakehouse.errors import ContractError
 
-WITHOUT_PACKAGES = ("publish", "failed", "sweep", "crawl", "crawled")
+WITHOUT_PACKAGES = sorted(set(KINDS) - LAYERS_OF.keys())
 """Functions that need nothing but what Lambda's runtime brings: boto3."""
 
 
@@ -165,10 +168,10 @@ def test_every_function_has_a_role_of_its_own_and_its_log_group_first() -> None:
         assert RESOURCES[name]["DependsOn"] == [name.replace("Function", "Log")]
 
 
-def test_layers_are_for_aws_alone() -> None:
+def test_functions_have_their_layers_where_layers_are_asked_for() -> None:
     layers = [f["Layers"] for f in of_type("AWS::Lambda::Function").values() if "Layers" in f]
     assert len(layers) == len([one for one in FUNCTIONS if one.kind not in WITHOUT_PACKAGES])
-    assert all(layer["Fn::If"][0] == "IsAws" and layer["Fn::If"][2] == {"Ref": "AWS::NoValue"} for layer in layers)
+    assert all(layer["Fn::If"][0] == "WithLayers" and layer["Fn::If"][2] == {"Ref": "AWS::NoValue"} for layer in layers)
 
 
 @pytest.mark.parametrize("kind", WITHOUT_PACKAGES)
@@ -253,7 +256,7 @@ def test_tables_have_the_contracts_columns_types_and_comments() -> None:
             silver = tables[f"{pipeline.name}_{dataset.name}"]
             assert silver["Parameters"]["table_type"] == "DELTA"
             assert [(c["Name"], c["Type"], c["Comment"]) for c in silver["StorageDescriptor"]["Columns"]] == [
-                *((c.name, hive_type(c.type), c.comment) for c in dataset.columns),
+                *((c.name, hive_type(c.type), c.comment) for c in stored_columns(dataset.columns)),
                 ("_line", "bigint", "Line of the bronze file"),
                 ("_origin", "string", "Slot of a row in a compacted file; null otherwise"),
             ]
