@@ -7,6 +7,7 @@ from localaws import (
     athena,
     catalog,
     cloudformation,
+    cloudformation_secrets,
     cloudformation_tables,
     cloudformation_topics,
     crawlers,
@@ -53,6 +54,7 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     request_arns.install()
     catalog.install()
     cloudformation.install()
+    cloudformation_secrets.install()
     cloudformation_tables.install()
     cloudformation_topics.install()
     athena.install()

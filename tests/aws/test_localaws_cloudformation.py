@@ -103,6 +103,27 @@ def test_a_functions_dead_letter_queue_and_reserved_concurrency_are_applied(aws:
     assert (updated["DeadLetterConfig"], updated["Timeout"]) == ({"TargetArn": target}, 9)
 
 
+def test_a_secret_is_known_by_its_arn_and_goes_with_its_stack(aws: EmbeddedAws) -> None:
+    def secret(about: str) -> dict[str, Any]:
+        return {
+            "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "gaps/x", "Description": about}}
+        }
+
+    cloudformation, secrets = aws.client("cloudformation"), aws.client("secretsmanager")
+    deploy(aws, "gaps-secret", secret("one"))
+    arn = secrets.describe_secret(SecretId="gaps/x")["ARN"]
+    for about in ("one", "two"):
+        if about == "two":
+            deploy(aws, "gaps-secret", secret(about), update=True)
+        (found,) = cloudformation.list_stack_resources(StackName="gaps-secret")["StackResourceSummaries"]
+        assert found["PhysicalResourceId"] == arn
+        assert secrets.describe_secret(SecretId=arn)["Description"] == about
+    cloudformation.delete_stack(StackName="gaps-secret")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="gaps-secret")
+    with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+        secrets.describe_secret(SecretId=arn)
+
+
 def test_a_missing_code_archive_fails_the_stack(aws: EmbeddedAws) -> None:
     role = make_role(aws, "cfn-gaps-missing", trust=LAMBDA_TRUST)
     properties = {
