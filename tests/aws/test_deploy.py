@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from deploy import DeployError, deploy_stack
+from deploy.alarm_kinds import alarm_kinds
 from deploy.config import PIPELINES_DIR
 from deploy.functions import Function, needed_functions
 from lakehouse.contract.load import pipelines
@@ -45,8 +46,10 @@ def test_lake_bucket_is_versioned_private_encrypted_and_tidied(lake: Lake) -> No
     ownership = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
     assert ownership == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
-    assert rules["old-versions"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == lake.config.old_versions_days
-    assert rules["old-versions"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+    former = rules["former-bronze-versions"]
+    assert former["NoncurrentVersionExpiration"]["NoncurrentDays"] == lake.config.old_versions_days
+    assert "lakegate-former" in str(former["Filter"])
+    assert rules["left-overs"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
     assert rules["athena-results"]["Expiration"]["Days"] == lake.config.athena_results_days
     assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)
 
@@ -178,12 +181,17 @@ def test_alarms_tell_the_topic(lake: Lake) -> None:
     pages = lake.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=lake.named(""))
     alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
     names = {alarm["AlarmName"].removeprefix(f"{lake.config.prefix}-") for alarm in alarms}
-    of_functions = {f"{function.who}-{what}" for function in FUNCTIONS for what in ("errors", "throttles")}
-    of_runs = {f"{name}-{how}" for name in pipelines() for how in ("failed", "timed-out", "aborted", "gold-job")}
-    of_queues = {"gate-dlq", "events-dlq", "functions-dlq", "gate-queue-age"}
     rules = lake.client("events").list_rules(NamePrefix=f"{lake.config.prefix}-")["Rules"]
-    of_rules = {f"{rule['Name'].removeprefix(f'{lake.config.prefix}-')}-undelivered" for rule in rules}
-    assert names == of_functions | of_runs | of_queues | of_rules
+    of = {
+        "function": [function.who for function in FUNCTIONS],
+        "workflow": list(pipelines()),
+        "job": list(pipelines()),
+        "pipeline": list(pipelines()),
+        "dead_letters": ["gate-dlq", "events-dlq", "functions-dlq"],
+        "queue": ["gate"],
+        "rule": [rule["Name"].removeprefix(f"{lake.config.prefix}-") for rule in rules],
+    }
+    assert names == {kind.called(thing) for kind in alarm_kinds() for thing in of[kind.of]}
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(lake.settings.topic_arn,)}
 
 

@@ -23,8 +23,9 @@ from deploy.parts.names import logical_id
 from deploy.template import build_template
 from lakehouse.errors import ContractError
 
-ALWAYS = {"GateFunction", "CommitFunction", "GoldFunction", "PublishFunction", "FailedFunction", "SweepFunction"}
-SHARED = ("Gate", "Commit", "Gold", "Publish", "Failed", "Sweep", "Operator", "Eraser", "Deployer")
+EVERYWHERE = ("Gate", "Commit", "Gold", "Publish", "Failed", "Sweep", "Tidy")
+ALWAYS = {f"{who}Function" for who in EVERYWHERE}
+SHARED = (*EVERYWHERE, "Operator", "Eraser", "Deployer")
 CRAWLER = '[crawlers.raw]\nbronze = "things"'
 
 
@@ -32,14 +33,14 @@ def functions_of(resources: dict[str, Any]) -> set[str]:
     return set(of_type("AWS::Lambda::Function", resources))
 
 
-def test_a_pipeline_that_asks_for_nothing_gets_six_functions_and_no_more(tmp_path: Path) -> None:
+def test_a_pipeline_that_asks_for_nothing_gets_what_every_lake_has_and_no_more(tmp_path: Path) -> None:
     write_pipeline(tmp_path, "plain")
     resources = resources_of(tmp_path)
     assert functions_of(resources) == ALWAYS
-    assert set(of_type("AWS::Events::Rule", resources)) == {"ArrivalRule", "FailedJobsRule", "SweepRule"}
+    assert set(of_type("AWS::Events::Rule", resources)) == {"ArrivalRule", "FailedJobsRule", "SweepRule", "TidyRule"}
     kinds = {resource["Type"] for resource in resources.values()}
     assert not kinds & {"AWS::Glue::Crawler", "AWS::RedshiftServerless::Namespace"}
-    assert set(of_type("AWS::Lambda::Permission", resources)) == {"SweepRulePermission"}
+    assert set(of_type("AWS::Lambda::Permission", resources)) == {"SweepRulePermission", "TidyRulePermission"}
     roles = {"Plain" + role for role in ("WorkflowRole", "GlueGoldRole")} | {f"{who}Role" for who in SHARED}
     assert set(of_type("AWS::IAM::Role", resources)) == roles
 
@@ -78,8 +79,9 @@ def test_a_pipeline_more_is_a_folder_more_and_touches_nothing_of_the_others(tmp_
     write_pipeline(folder, "sixth", '[generator]\nrows = 1\nschedule = "rate(1 hour)"\n' + CRAWLER)
     after = resources_of(folder)
     changed = {name for name in before if after[name] != before[name]}
-    every = {f"{who}Role" for who in ("Gate", "Commit", "Gold", "Publish", "Sweep", "Operator")}
-    assert changed == every | {"CrawlRole", "CrawledRole", "Dashboard"}, "only what names every pipeline may change"
+    every = {f"{who}Role" for who in ("Gate", "Commit", "Gold", "Publish", "Sweep", "Tidy", "Operator")}
+    others = {"CrawlRole", "CrawledRole", "Dashboard", "EventsDeadLettersPolicy"}
+    assert changed == every | others, "only what names every pipeline may change"
     added = {name for name in after if name not in before}
     assert {"SixthWorkflow", "SixthGoldJob", "SixthThingsSilverTable", "SixthSixthRowsGoldTable"} <= added
     assert all(name.startswith("Sixth") for name in added)
