@@ -197,14 +197,15 @@ def test_an_audit_with_the_same_key_finds_every_layer_right(private: Private, tm
 
 def test_who_is_named_by_a_dropped_or_a_token_column_can_be_forgotten(private: Private, tmp_path: Path) -> None:
     world = private.world
+    # Booking 5 was refused for two people claiming it; one of them is left.
     for pipeline, value, table, left in (
-        ("shipping", "Zqship 3 Person", "shipments", 15),
-        ("guests", EMAILS[1], "spending", 5),
+        ("shipping", "Zqship 3 Person", "shipments", {*range(16)} - {3}),
+        ("guests", EMAILS[1], "spending", {1, 5, 6, 7, 9, 40}),
     ):
         work = world.forgetter(pipeline, value)
         done = work.forget(work.search(), "test")
         assert (done.left, done.removed["bronze"] > 0, done.removed["silver"] > 0) == ((), True, True)
-        assert len(world.gold(pipeline, table)) == left
+        assert {next(iter(row.values())) for row in world.gold(pipeline, table)} == left
     rows = [str(data) for (key, _), data in world.every_version("bronze/").items()]
     assert not [row for row in rows if "Zqship 3 Person" in row or EMAILS[1] in row]
     silver = world.every_version("silver/shipping/")
