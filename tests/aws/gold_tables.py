@@ -13,6 +13,7 @@ from athena_client import Athena
 from lakehouse.ledger.items import GoldPartition
 from lakehouse.ledger.store import Ledger
 from lakehouse.publish.catalog import Catalog
+from tests.further_rights import serve_table
 from tests.lake import Lake
 
 _NAMES = itertools.count(1)
@@ -61,6 +62,7 @@ class Publisher:
         """An empty table as a stack makes it."""
         table = GoldTable(self, f"made_up_{next(_NAMES)}", partitioned)
         table.create()
+        serve_table(self.lake, "publish", table.name)
         return table
 
 

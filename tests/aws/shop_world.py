@@ -28,6 +28,7 @@ from lakehouse.publish.run import finish_run
 from lakehouse.silver.commit import commit_dataset, commit_run
 from lakehouse.silver.table import SilverStore
 from localaws import roles
+from tests.further_rights import serve
 from tests.lake import Lake
 from tests.sql.test_partitioned import sale
 
@@ -55,6 +56,7 @@ class Shop:
         glue = self.lake.client("glue")
         for table in SHOP.gold:
             glue.create_table(DatabaseName=self.catalog.database, TableInput=self._definition(table))
+        serve(self.lake, [SHOP])
 
     def drop_tables(self) -> None:
         for table in SHOP.gold:

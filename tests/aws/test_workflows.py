@@ -12,6 +12,7 @@ from workflow import wait_for_execution
 
 from lakehouse import runs
 from lakehouse.ledger.store import Ledger
+from tests.further_rights import copy_role
 from tests.lake import Lake
 
 MACHINES = {
@@ -105,7 +106,8 @@ def run_from(lake: Lake, pipeline: str, state: str, given: dict[str, Any], edit:
     if edit:
         edit(definition["States"][state])
     name = f"{pipeline}-{state}-{uuid4().hex[:8]}"
-    arn = client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=machine["roleArn"])
+    role = copy_role(lake, machine["roleArn"], f"{name}-states", "states.amazonaws.com")
+    arn = client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
     started = client.start_execution(stateMachineArn=arn["stateMachineArn"], input=json.dumps(given))
     done = wait_for_execution(lake.aws, started["executionArn"], seconds=120)
     client.delete_state_machine(stateMachineArn=arn["stateMachineArn"])
