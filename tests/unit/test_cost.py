@@ -83,9 +83,20 @@ def test_every_price_has_a_page_of_aws_and_is_used() -> None:
     assert used | {"s3_gb_month"} == set(PRICES.by_name)
 
 
-def test_every_pipeline_is_counted_on_both_engines() -> None:
+def test_every_pipeline_is_counted_and_what_is_not_is_said() -> None:
     assert {name for name in AROUND.counted if name != "rows"} == {pipeline.name for pipeline in PIPELINES}
-    assert all(AROUND.counted[pipeline.name].keys() == set(ENGINES) for pipeline in PIPELINES)
+    counted = {f"{one.name} on {engine}" for one in PIPELINES for engine in AROUND.counted[one.name]}
+    every = {f"{one.name} on {engine}" for one in PIPELINES for engine in ENGINES}
+    assert set(AROUND.uncounted()) == every - counted
+    assert all(one in PAGE.read_text() for one in AROUND.uncounted())
+
+
+def test_what_was_not_counted_is_taken_from_the_other_engine() -> None:
+    name = PIPELINES[0].name
+    around = replace(AROUND, counted={**AROUND.counted, name: {"duckdb": AROUND.counted[name]["duckdb"]}})
+    assert "invocations_gold" not in around.calls(name, "spark")
+    assert around.calls(name, "spark")["s3_get"] == AROUND.counted[name]["duckdb"]["s3_get"]
+    assert f"{name} on spark" in around.uncounted()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
