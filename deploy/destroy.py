@@ -5,13 +5,26 @@ which all that writes goes, then what the stack keeps for safety's sake (the lak
 the artifacts and the logs that functions wrote at their end.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.remains import BUCKET, GONE, KEY, SECRET, TABLE, Client, Remains, find_remains, versions
+from deploy.remains import (
+    BUCKET,
+    GONE,
+    KEY,
+    NAMESPACE,
+    SECRET,
+    TABLE,
+    Client,
+    Remains,
+    find_remains,
+    measure,
+    versions,
+)
 from deploy.stack_events import DeployError, Tell, delete_stack, describe
 
 KEY_WAITS_DAYS = 30
@@ -20,6 +33,8 @@ https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html"""
 
 _AT_ONCE = 1000
 """Objects of one request. https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
+_NAMESPACE_SECONDS, _LOOK_SECONDS = 1800.0, 5.0
 
 Say = Callable[[str], None]
 
@@ -96,11 +111,23 @@ def _remove_secret(client: Client, name: str) -> None:
     _unless_gone(client("secretsmanager").delete_secret, SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
+def _remove_namespace(client: Client, name: str) -> None:
+    """The warehouse's database; its workgroup went with the stack. Without a final snapshot."""
+    redshift = client("redshift-serverless")
+    _unless_gone(redshift.delete_namespace, namespaceName=name)
+    deadline = time.monotonic() + _NAMESPACE_SECONDS
+    while measure(client, NAMESPACE, name):
+        if time.monotonic() > deadline:
+            raise DeployError(f"Redshift has not deleted namespace '{name}' within {_NAMESPACE_SECONDS:.0f} seconds")
+        time.sleep(_LOOK_SECONDS)
+
+
 REMOVERS: dict[str, Callable[[Client, str], None]] = {
     BUCKET: _remove_bucket,
     TABLE: _remove_table,
     KEY: _remove_key,
     SECRET: _remove_secret,
+    NAMESPACE: _remove_namespace,
 }
 """How each type of resource that outlives its stack is removed."""
 

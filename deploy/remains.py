@@ -5,20 +5,21 @@ a removal that was interrupted after it finds the rest.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from deploy.bucket import artifacts_bucket, made_here
-from deploy.stack_events import STACK, describe, events
+from deploy.stack_events import describe, events
 
 BUCKET, TABLE, KEY = "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 (a type of resource)
 FUNCTION, JOB, CRAWLER = "AWS::Lambda::Function", "AWS::Glue::Job", "AWS::Glue::Crawler"
 ROLE, SECURITY = "AWS::IAM::Role", "AWS::Glue::SecurityConfiguration"
-DATA = (BUCKET, TABLE, KEY, SECRET)
+NAMESPACE = "AWS::RedshiftServerless::Namespace"
+DATA = (BUCKET, TABLE, KEY, SECRET, NAMESPACE)
 """Types that hold data and may outlive their stack."""
 
 _NAME_LOGS = (FUNCTION, ROLE, SECURITY)
@@ -96,7 +97,10 @@ def find_remains(client: Client, prefix: str, account: str) -> Remains:
     cloudformation = client("cloudformation")
     live = describe(cloudformation, prefix)
     resources = _resources(cloudformation, prefix) if live else ()
-    known = resources or tuple(_left_behind(cloudformation, prefix))
+    known = resources
+    if not live or live["StackStatus"] == "DELETE_FAILED":  # then it does not list what it has let go of
+        stack_ids = [live["StackId"]] if live else _deleted(cloudformation, prefix)
+        known = tuple(dict.fromkeys((*resources, *_left_behind(cloudformation, stack_ids))))
     bucket = artifacts_bucket(prefix, account)
     ours = made_here(client("s3"), bucket)
     places = [one for one in known if one.type in DATA]
@@ -122,6 +126,9 @@ def measure(client: Client, kind: str, name: str) -> Kept | None:
         if kind == KEY:
             state = client("kms").describe_key(KeyId=name)["KeyMetadata"]["KeyState"]
             return None if state in _WAITS_FOR_DELETION else Kept(KEY, name, 1, 0)
+        if kind == NAMESPACE:
+            client("redshift-serverless").get_namespace(namespaceName=name)
+            return Kept(NAMESPACE, name, 1, 0)
         if kind == SECRET:
             secret = client("secretsmanager").describe_secret(SecretId=name)
             return None if "DeletedDate" in secret else Kept(SECRET, name, 1, 0)
@@ -151,19 +158,18 @@ def _resources(cloudformation: Any, stack: str) -> tuple[Resource, ...]:
     )
 
 
-def _left_behind(cloudformation: Any, stack: str) -> Iterator[Resource]:
-    """What deleted stacks of this name kept, and what log groups that may have come back are named after."""
-    seen = set()
+def _deleted(cloudformation: Any, stack: str) -> Iterator[str]:
+    """The ids of deleted stacks of this name."""
     for page in cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"]):
-        for one in page["StackSummaries"]:
-            if one["StackName"] != stack:
-                continue
-            for event in events(cloudformation, one["StackId"]):
-                skipped = event.status == "DELETE_SKIPPED" or event.type in _NAME_LOGS
-                found = Resource(event.logical_id, event.type, event.physical_id)
-                if skipped and event.type != STACK and event.physical_id and found not in seen:
-                    seen.add(found)
-                    yield found
+        yield from (one["StackId"] for one in page["StackSummaries"] if one["StackName"] == stack)
+
+
+def _left_behind(cloudformation: Any, stack_ids: Iterable[str]) -> Iterator[Resource]:
+    """What these stacks kept, and what log groups that may have come back are named after."""
+    for stack_id in stack_ids:
+        for event in events(cloudformation, stack_id):
+            if event.physical_id and (event.status == "DELETE_SKIPPED" or event.type in _NAME_LOGS):
+                yield Resource(event.logical_id, event.type, event.physical_id)
 
 
 def _log_groups(logs: Any, stack: str, resources: Sequence[Resource]) -> Iterator[Kept]:

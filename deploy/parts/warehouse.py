@@ -36,7 +36,7 @@ def add(template: Template, pipelines: Sequence[Pipeline]) -> None:
             KmsKeyId=key_arn(),
             IamRoles=[role_arn(WAREHOUSE)],
             LogExports=["userlog", "connectionlog", "useractivitylog"],
-            DeletionPolicy="Retain",
+            DeletionPolicy="RetainExceptOnCreate",  # a first creation that fails must not leave it behind
             UpdateReplacePolicy="Retain",
         )
     )

@@ -6,12 +6,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 from deploy import deploy_stack
 from deploy.bucket import artifacts_bucket
 from deploy.config import Config
 from deploy.destroy import REMOVERS, destroy
-from deploy.remains import CRAWLER_LOGS, find_remains
+from deploy.remains import CRAWLER_LOGS, NAMESPACE, Kept, find_remains, measure
 from deploy.stack_events import DeployError, delete_stack
 from deploy.template import TEMPLATE_FILE
 from tests.lake import Lake
@@ -183,11 +184,29 @@ def test_a_bucket_that_no_deployment_made_stays(lake: Lake, deployer: boto3.Sess
     lake.client("s3").delete_bucket(Bucket=bucket)
 
 
-def test_everything_that_outlives_its_stack_has_its_remover() -> None:
+def test_everything_that_outlives_its_stack_has_its_remover_and_goes_with_a_failed_creation() -> None:
     template = json.loads(TEMPLATE_FILE.read_text())
-    retained = {one["Type"] for one in template["Resources"].values() if "DeletionPolicy" in one}
+    retained = {
+        one["Type"] for one in template["Resources"].values() if one.get("DeletionPolicy", "Delete") != "Delete"
+    }
     assert retained <= REMOVERS.keys()
     assert retained
+
+
+def test_the_warehouses_namespace_is_removed_and_waited_for() -> None:
+    """The embedded AWS has no such resource: botocore's own model checks the calls and their answers."""
+    redshift = boto3.client("redshift-serverless", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    gone = {"service_error_code": "ResourceNotFoundException"}
+    with Stubber(redshift) as stub:
+        stub.add_response("get_namespace", {"namespace": {"namespaceName": PREFIX}}, {"namespaceName": PREFIX})
+        assert measure(lambda _: redshift, NAMESPACE, PREFIX) == Kept(NAMESPACE, PREFIX, 1, 0)
+        stub.add_response("delete_namespace", {"namespace": {}}, {"namespaceName": PREFIX})
+        stub.add_client_error("get_namespace", **gone, expected_params={"namespaceName": PREFIX})
+        REMOVERS[NAMESPACE](lambda _: redshift, PREFIX)
+        for operation in ("delete_namespace", "get_namespace"):
+            stub.add_client_error(operation, **gone, expected_params={"namespaceName": PREFIX})
+        REMOVERS[NAMESPACE](lambda _: redshift, PREFIX)
+        stub.assert_no_pending_responses()
 
 
 def test_a_stack_that_cannot_be_deleted_leaves_the_data_alone(
