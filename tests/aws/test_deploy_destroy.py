@@ -186,11 +186,11 @@ def test_a_bucket_that_no_deployment_made_stays(lake: Lake, deployer: boto3.Sess
 
 def test_everything_that_outlives_its_stack_has_its_remover_and_goes_with_a_failed_creation() -> None:
     template = json.loads(TEMPLATE_FILE.read_text())
-    retained = {
-        one["Type"] for one in template["Resources"].values() if one.get("DeletionPolicy", "Delete") != "Delete"
-    }
-    assert retained <= REMOVERS.keys()
+    policies = {one["Type"]: one.get("DeletionPolicy", "Delete") for one in template["Resources"].values()}
+    retained = {kind: policy for kind, policy in policies.items() if policy != "Delete"}
     assert retained
+    assert retained.keys() <= REMOVERS.keys()
+    assert set(retained.values()) == {"RetainExceptOnCreate"}
 
 
 def test_the_warehouses_namespace_is_removed_and_waited_for() -> None:
