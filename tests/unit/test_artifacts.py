@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib import util
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,46 @@ def test_handler_runs_from_the_zip_alone(tmp_path: Path, who: str) -> None:
     names, is_callable, file = json.loads(done.stdout)
     assert ("activity" in names, is_callable) == (True, True)
     assert file.startswith(str(package))
+
+
+GLUES_OWN = ("pyspark", "py4j", "awsglue", "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+"""What Glue 5.1 brings. https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html"""
+
+
+def test_the_glue_script_needs_its_modules_and_glues_own_packages_alone(tmp_path: Path) -> None:
+    """Imported by a bare Python, as the job starts it: nothing is fetched when it starts."""
+    artifacts, own = build_artifacts(), tmp_path / "own"
+    (tmp_path / "gold.py").write_bytes(artifacts.glue_script.data)
+    (tmp_path / "modules.zip").write_bytes(artifacts.glue_modules.data)
+    own.mkdir()
+    for name in GLUES_OWN:
+        found = util.find_spec(name)
+        assert found is not None
+        assert found.origin is not None
+        origin = Path(found.origin)
+        if origin.name != "__init__.py":
+            shutil.copy(origin, own)
+            continue
+        shutil.copytree(origin.parent, own / name, ignore=shutil.ignore_patterns("__pycache__", "jars", "*.zip"))
+    code = (
+        "import json, sys, sysconfig; sys.path[:0] = json.loads(sys.argv[1]); import gold; "
+        "print(json.dumps([sorted({str(getattr(m, '__file__', None)) for m in list(sys.modules.values())} - {'None'}), "
+        "sysconfig.get_paths()['stdlib']]))"
+    )
+    paths = json.dumps([str(tmp_path), str(tmp_path / "modules.zip"), str(own)])
+    done = subprocess.run(
+        [os.path.realpath(sys.executable), "-I", "-S", "-c", code, paths],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    files, stdlib = json.loads(done.stdout)
+    assert f"{tmp_path}/modules.zip/lakehouse/engines/spark_run.py" in files
+    outside = [file for file in files if not file.startswith((f"{tmp_path}/", f"{stdlib}/"))]
+    assert not [file for file in [*outside, *files] if "site-packages" in file]
+    assert outside == []
 
 
 def test_a_checkout_without_handlers_or_script_is_refused(checkout: Path) -> None:
