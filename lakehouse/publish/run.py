@@ -62,7 +62,7 @@ def finish_run(
 def lag_seconds(run: RunRecord | None, batch: BatchState) -> float | None:
     """From the last change of a run's batch, or a person's asking, until readers see its gold. None: they see other
     gold, or the batch has changed since, and its newer run will tell."""
-    if run is None or run.published_at is None or run.generation != batch.generation:
+    if run is None or run.published_at is None or not batch.at or run.generation != batch.generation:
         return None
     return (datetime.fromisoformat(run.published_at) - datetime.fromisoformat(batch.at)).total_seconds()
 

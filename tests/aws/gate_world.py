@@ -19,6 +19,7 @@ from lakehouse.ledger.items import SlotState
 from lakehouse.ledger.store import Ledger
 from lakehouse.settings import Settings
 from localaws import EmbeddedAws
+from tests.secret import TEXT
 
 ROOT = Path(__file__).parents[2]
 LEDGER_TABLE: dict[str, Any] = {
@@ -54,6 +55,7 @@ class World:
         self.bucket = f"{self.prefix}-lake-{account}"
         self.s3, self.stepfunctions = self.aws.client("s3"), self.aws.client("stepfunctions")
         self.sns, self.sqs, self.dynamodb = self.aws.client("sns"), self.aws.client("sqs"), self.aws.client("dynamodb")
+        self.aws.client("secretsmanager").create_secret(Name=f"{self.prefix}/tokens", SecretString=TEXT)
         self.key_arn = self.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
         self._make_bucket()
         self.dynamodb.create_table(TableName=f"{self.prefix}-ledger", **LEDGER_TABLE)

@@ -47,6 +47,7 @@ class Shop:
     told: list[Notification] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        serve(self.lake, [self.pipeline])
         self.s3 = self.lake.client("s3")
         self.ledger = Ledger(self.lake.client("dynamodb"), self.lake.settings.ledger_table)
         self.catalog = Catalog(self.lake.as_role("publish", "glue"), self.lake.settings.gold_database)
@@ -56,7 +57,6 @@ class Shop:
         glue = self.lake.client("glue")
         for table in SHOP.gold:
             glue.create_table(DatabaseName=self.catalog.database, TableInput=self._definition(table))
-        serve(self.lake, [SHOP])
 
     def drop_tables(self) -> None:
         for table in SHOP.gold:

@@ -267,7 +267,7 @@ def test_a_port_that_is_no_port_is_a_message(tmp_path: Path) -> None:
 def test_the_environment_file_points_any_client_to_the_lake(lake_command: LakeCommand, checksum: str) -> None:
     script = (
         "import boto3;"
-        "boto3.client('s3').put_object(Bucket='%s', Key='bronze/nobody/x.json', Body=b'{}');"
+        "boto3.client('s3').put_object(Bucket='%s', Key='bronze/activity/nobody/x.json', Body=b'{}');"
         "print(boto3.client('sts').get_caller_identity()['Arn'])"
     )
     bucket = json.loads((lake_command.home / "stack.json").read_text())["outputs"]["LakeBucket"]
@@ -277,4 +277,4 @@ def test_the_environment_file_points_any_client_to_the_lake(lake_command: LakeCo
     deadline = time.monotonic() + 30
     while not (found := lake_command.ok("files", "--pipeline", "_unknown")) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert [(file["key"], file["verdict"]) for file in found] == [("bronze/nobody/x.json", "refused")]
+    assert [(file["key"], file["verdict"]) for file in found] == [("bronze/activity/nobody/x.json", "refused")]
