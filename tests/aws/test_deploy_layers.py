@@ -39,7 +39,7 @@ def test_each_function_has_its_layers(layered: Lake) -> None:
 def test_a_batch_becomes_gold_with_the_layers_binaries(layered: Lake) -> None:
     from ministack.core import lambda_runtime
 
-    layered.client("s3").put_object(Bucket=layered.bucket, Key="bronze/carts/carts/day1/carts.csv", Body=CSV.encode())
+    layered.client("s3").put_object(Bucket=layered.bucket, Key="bronze/carts/carts/one.csv", Body=CSV.encode())
     states, machine = layered.client("stepfunctions"), layered.settings.state_machine_arn_prefix + "carts"
     loaded: dict[str, set[str]] = {kind: set() for kind in WITH_BINARIES}
     deadline, done = time.monotonic() + 270, False
