@@ -19,7 +19,7 @@ def _outcome(tmp_path: Path, gold: str) -> int:
     connection = duckdb.connect()
     target = str(path).replace("'", "''")
     connection.execute(f"copy (select * from (values {gold}) as v(id, amount)) to '{target}' (format parquet)")
-    expected = connection.sql(f"select * from (values {ROWS}) as v(id, amount)")
+    expected = connection.sql(f"select * from (values {ROWS}) as v(id, amount)").to_arrow_table()
     return _compare(TABLE, expected, GoldFiles("t", "s3://b/x/", "run", {}, (path,), 1))
 
 

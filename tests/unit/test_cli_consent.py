@@ -3,15 +3,13 @@
 import io
 import json
 import sys
-from pathlib import Path
 
 import pytest
+from template_world import FUNCTIONS, RESOURCES
 
 from cli.consent import MANY, ask_before
 from cli.errors import CliError
-from deploy.functions import ASYNCHRONOUS
-
-OPERATOR = Path(__file__).parents[2] / "iam" / "operator.json"
+from deploy.parts.names import logical_id
 
 
 class Terminal(io.StringIO):
@@ -46,7 +44,7 @@ def test_a_person_may_say_yes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_operator_may_give_an_event_back_to_every_function_that_nobody_waits_for() -> None:
-    statements = json.loads(OPERATOR.read_text())["Statement"]
-    allowed = [one["Resource"] for one in statements if one["Action"] == "lambda:InvokeFunction"]
-    names = {arn.rpartition("-")[2] for some in allowed for arn in ([some] if isinstance(some, str) else some)}
-    assert names == ASYNCHRONOUS
+    role = json.dumps(RESOURCES[logical_id("operator", "role")])
+    for function in FUNCTIONS:
+        named = f':function:${{Prefix}}-{function.who}"' in role
+        assert named == function.asynchronous, function.who
