@@ -179,7 +179,8 @@ class KillLake:
         """The lake's own events."""
         queue, arn = self._queue("said")
         events, name = self.aws.client("events"), self.lake.named("said")
-        events.put_rule(Name=name, EventPattern=json.dumps({"source": [self.settings.event_source]}))
+        pattern = json.dumps({"source": [self.settings.event_source]})
+        events.put_rule(Name=name, EventPattern=pattern, State="ENABLED")  # an earlier lake of this name stopped it
         events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
         return queue
 
