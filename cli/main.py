@@ -19,6 +19,7 @@ from cli.commands import (
     forget,
     look,
     notifications,
+    package,
     quarantine,
     query,
     replay,
@@ -57,6 +58,7 @@ for group in (
     audit,
     template,
     deploy,
+    package,
     destroy,
 ):
     group.register(app)

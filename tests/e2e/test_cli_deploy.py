@@ -1,5 +1,6 @@
 """`lake deploy`, `lake destroy` and `lake template` as a person runs them."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -50,6 +51,23 @@ def test_a_dry_run_for_an_account_needs_none_and_tells_all(lake_command: LakeCom
     assert text.code == 0
     assert "Nothing was uploaded or changed" in text.out
     assert "3. ask: Apply" in text.out
+
+
+def test_a_package_holds_all_that_the_template_asks_for(
+    lake_command: LakeCommand, no_credentials: None, tmp_path: Path
+) -> None:
+    told = lake_command.ok("package", "--env", "aws", "--bucket", "mine", "--out", str(tmp_path))
+    parameters = dict(one.split("=", 1) for one in json.loads((tmp_path / "parameters.json").read_text()))
+    assert parameters == told["parameters"]
+    assert parameters["ArtifactsBucket"] == "mine"
+    template = json.loads((tmp_path / "template.json").read_text())
+    assert template == json.loads(TEMPLATE_FILE.read_text())
+    assert {name for name, one in template["Parameters"].items() if "Default" not in one} <= parameters.keys()
+    keys = {value for name, value in parameters.items() if name.endswith("Key")}
+    below = tmp_path / "objects"
+    assert {path.relative_to(below).as_posix() for path in below.rglob("*") if path.is_file()} == keys
+    for key in keys:
+        assert hashlib.sha256((below / key).read_bytes()).hexdigest() == key.partition("/")[0]
 
 
 def test_without_credentials_it_says_what_to_do(lake_command: LakeCommand, no_credentials: None) -> None:
