@@ -6,7 +6,8 @@ from pathlib import Path
 from security import tools
 from security.findings import Finding, Outcome
 
-_HASH_OF_A_LOCK = r"^\s+--hash=sha256:[0-9a-f]{64}( \\)?$"
+_HASH_OF_A_LOCK = r"^\s*([\w.-]+ = \")?--hash=sha256:[0-9a-f]{64}( \\)?\"?$"
+"""A line of a lock, and the form that the scanner gives it when it reads the file as one of settings."""
 
 
 def tracked(root: Path) -> list[str]:
