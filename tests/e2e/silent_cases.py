@@ -172,6 +172,13 @@ CASES = (
         kept_in="functions-dlq",
         cause=invoke_later("sweep", SCHEDULED),
     ),
+    Case(
+        "tidy",
+        (function("tidy"),),
+        alarms=("tidy-errors", "functions-dlq"),
+        kept_in="functions-dlq",
+        cause=invoke_later("tidy", SCHEDULED),
+    ),
     *(
         Case(
             f"{pipeline}-generate",

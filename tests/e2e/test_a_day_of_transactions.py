@@ -26,6 +26,7 @@ PIPELINE = pipelines()["transactions"]
 DOCUMENTS = 288
 DAY = timedelta(days=1)
 HOURS = 24
+pytestmark = pytest.mark.timeout(900)
 QUERIES = [name for name in EXPECTED if name.startswith("transactions/")]
 
 
