@@ -39,6 +39,8 @@ class Request:
     """Names in small letters."""
     body_start: bytes
     """The first `BODY_BYTES` of the body: of an API call usually all of it."""
+    client_port: int = 0
+    """Of the connection, on the client's side; 0 where it is not known."""
 
     @property
     def json(self) -> Any:
@@ -196,6 +198,7 @@ def _request(scope: Scope, body: bytes) -> Request:
         access_key_id=access_key_id,
         headers=headers,
         body_start=body,
+        client_port=(scope.get("client") or ("", 0))[1] or 0,
     )
 
 

@@ -125,11 +125,11 @@ def acquire(name: str, config: Any, code_zip: bytes, **options: Any) -> tuple[An
 
 
 def process_ids(function: str) -> list[int]:
-    """The processes of a function's workers that run an invocation."""
+    """The processes of a function's workers, whether or not they run an invocation."""
     with lambda_runtime._lock:
         workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
-    busy = [worker for worker in workers if worker.func_name == function and worker.in_use]
-    return [process.pid for process in (worker._proc for worker in busy) if process is not None]
+    found = [worker._proc for worker in workers if worker.func_name == function]
+    return [process.pid for process in found if process is not None]
 
 
 def _with_latest_code(function: Any) -> Any:

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -31,19 +32,18 @@ class Victim:
     """Those of it that run now."""
     leads_group: bool = False
     """The process leads a group, which dies with it."""
-    _known: dict[str, int] = field(default_factory=dict)
-    """The process that was given a key, once it was seen."""
 
     def sender(self, request: Request) -> int | None:
-        """The process that sent a request, told by the credentials that only it was given."""
+        """The one of them that sent a request: it has the caller's credentials, and the connection is its own.
+
+        All workers of a function have the same credentials, and all processes of a group are one.
+        """
         key = request.access_key_id
-        known = self._known.get(key)
-        if known is not None and _runs(known):
-            return known
-        found = next((one for one in self.process_ids() if key and key in _environment(one)), None)
-        if found is not None:
-            self._known[key] = found
-        return found
+        able = [one for one in self.process_ids() if key and key in _environment(one)]
+        if self.leads_group or not request.client_port:
+            return next(iter(able), None)
+        sockets = _sockets(request.client_port)
+        return next((one for one in able if sockets & _open_files(one)), None)
 
     def kill(self, process_id: int) -> None:
         """SIGKILL, and wait until nothing of it runs."""
@@ -88,6 +88,25 @@ class Killer:
 def is_write(request: Request) -> bool:
     """Whether a request may change what others see."""
     return request.service not in _BESIDE_THE_POINT and not request.operation.startswith(_READS)
+
+
+def _sockets(port: int) -> set[str]:
+    """The sockets with a local port, as they are called in a process's files. See proc_pid_net(5)."""
+    lines = [line for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    fields = [line.split() for line in lines]
+    return {f"socket:[{one[9]}]" for one in fields if int(one[1].rpartition(":")[2], 16) == port}
+
+
+def _open_files(process_id: int) -> set[str]:
+    """What a process's descriptors stand for; nothing once it is gone."""
+    found = set()
+    try:
+        for entry in Path(f"/proc/{process_id}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                found.add(str(entry.readlink()))
+    except (FileNotFoundError, ProcessLookupError):
+        return set()
+    return found
 
 
 def _environment(process_id: int) -> str:

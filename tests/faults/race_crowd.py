@@ -168,7 +168,7 @@ def _peak_mb(process_id: int) -> float:
     """The kernel remembers a process's greatest resident memory (`VmHWM`), so seldom looking misses no peak of it."""
     try:
         text = Path(f"/proc/{process_id}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended, before or while it was read
         return 0.0
     lines = [line.split() for line in text.splitlines() if line.startswith("VmHWM:")]
     return int(lines[0][1]) / 1024 if lines else 0.0
