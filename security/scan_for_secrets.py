@@ -1,6 +1,6 @@
 """Run by the Python of `.venv-security`: detect-secrets over the files named on standard input, as JSON.
 
-Its own command does the same with a pool of processes, which hung here now and then when it was taken down.
+Its own command does the same with a pool of processes, which did not always end when it was taken down.
 """
 
 import json

@@ -129,8 +129,13 @@ def put(path: S3Path, body: bytes, caller: Caller, *, content_type: str, encrypt
     """
     from ministack.services import s3
 
+    from localaws.also_asked import also_asked
+
     if not caller.may("s3:PutObject", path.arn, **_put_conditions(encryption)):
         raise output_denied(path.url, caller.arn, "s3:PutObject")
+    for one in also_asked("s3:PutObject", path.arn):
+        if not caller.may(one.action, one.resource, **dict(one.keys)):
+            raise output_denied(path.url, caller.arn, one.action)
     headers = {"content-type": content_type, "content-length": str(len(body)), **encryption}
     status, _, answer = s3._put_object(path.bucket, path.key, body, headers)
     if status >= 300:

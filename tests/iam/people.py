@@ -29,8 +29,8 @@ class People:
         with mock.patch.dict(os.environ, {"LAKE_HOME": str(self.home), "LAKE_PORT": str(port), "COLUMNS": "160"}):
             yield self
 
-    def lake(self, *arguments: str, code: int = 0) -> Any:
-        """The JSON document of a command, which must end with an exit code.
+    def lake(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> Any:
+        """The JSON document of a command, which must end with one of these exit codes.
 
         Raises:
             AssertionError: it ended otherwise; with what it said.
@@ -38,5 +38,5 @@ class People:
         done = self._runner.invoke(app, [*arguments, "--json"])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise AssertionError(f"lake {' '.join(arguments)}: {done.exception!r}\n{done.output}") from done.exception
-        assert done.exit_code == code, f"lake {' '.join(arguments)} ended with {done.exit_code}:\n{done.output}"
+        assert done.exit_code in codes, f"lake {' '.join(arguments)} ended with {done.exit_code}:\n{done.output}"
         return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else None

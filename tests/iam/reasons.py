@@ -18,15 +18,15 @@ class Unused:
     """Why something is granted that no run on the embedded AWS calls."""
 
     document: str
+    """With wildcards, where the reason is the same; so the action."""
     action: str
-    """With wildcards, where the reason is the same."""
     reason: str
     resource: str = "*"
     """Only on this entry, as the document has it; `*` any characters."""
 
     def covers(self, grant: Grant) -> bool:
         return (
-            self.document == grant.document
+            matches(self.document, grant.document)
             and matches(self.action.lower(), grant.action.lower())
             and (self.resource == "*" or matches(self.resource, grant.resource))
         )

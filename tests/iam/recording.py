@@ -74,7 +74,7 @@ def read(path: Path) -> Recording:
     calls = [
         Call(role, Request(one["action"], one["resource"], one["keys"]), one["allowed"])
         for one in found["calls"]
-        if (role := _role(one["who"], prefix))
+        if (role := _role(one["who"], prefix)) and (one["allowed"] or role not in found["broken"])
     ]
     return Recording(tuple(calls), found["names"], found["roles"])
 

@@ -27,16 +27,17 @@ def main(path: Path) -> None:
 
             write_files(aws, home)
             with permission_record.recorded() as record, People(home).at_work(aws.port) as people:
-                for step in Story(aws, people, Path(folder)).steps():
+                story = Story(aws, people, Path(folder))
+                for step in story.steps():
                     started = time.monotonic()
                     step()
                     print(f"{time.monotonic() - started:6.1f} s  {step.__doc__}", file=sys.stderr)
-                found = {"calls": _calls(record), **_deployed(aws, open_lake())}
+                found = {"calls": _calls(record), "broken": sorted(story.broken), **_deployed(aws, open_lake())}
     path.write_text(json.dumps(found))
 
 
 def _calls(record: Any) -> list[dict[str, Any]]:
-    ordered = sorted(record.items(), key=lambda item: repr(item[0]))
+    ordered = sorted(record.copy().items(), key=lambda item: repr(item[0]))  # others write to it
     return [
         {
             "who": one.who,
