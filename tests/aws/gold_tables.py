@@ -51,12 +51,18 @@ class Hooked:
 
 
 class Publisher:
-    """The publishing role's clients, made once, and the administrator's."""
+    """The publishing role's clients, made once, the deployer's and the administrator's."""
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
         self.glue, self.dynamodb = lake.as_role("publish", "glue"), lake.as_role("publish", "dynamodb")
         self.s3, self.admin = lake.client("s3"), lake.client("glue")
+        database, table = lake.settings.gold_database, lake.settings.ledger_table
+        self.seen = Catalog(self.admin, database), Ledger(lake.client("dynamodb"), table)
+        self.deployer = (
+            Catalog(lake.as_person("deployer", "glue"), database),
+            Ledger(lake.as_person("deployer", "dynamodb"), table),
+        )
 
     def table(self, partitioned: bool = True) -> "GoldTable":
         """An empty table as a stack makes it."""
@@ -124,8 +130,8 @@ class GoldTable:
 
     def shown(self) -> dict[str, str]:
         """By partition the run that the catalog shows."""
-        return {one.value: one.run_id for one in self.catalog().partitions(self.name)}
+        return {one.value: one.run_id for one in self.by.seen[0].partitions(self.name)}
 
     def decided(self) -> dict[str, str]:
         """By partition the run that the ledger says, where it has rows."""
-        return {one.value: one.run_id for one in self.ledger().partitions("tests", self.name) if one.rows}
+        return {one.value: one.run_id for one in self.by.seen[1].partitions("tests", self.name) if one.rows}

@@ -185,7 +185,6 @@ ALLOWED = [
     ("activity-glue-gold", write_ledger()),
     ("publish", read_gold_table()),
     ("publish", write_ledger()),
-    ("publish", read_partitions()),
     ("publish", put_events("lakegate")),
     ("publish", publish()),
     ("failed", write_ledger()),
@@ -402,6 +401,11 @@ def test_role_may_do_its_part(lake: Lake, who: str, asked: tuple[str, Ask]) -> N
 def test_role_may_do_nothing_else(lake: Lake, who: str, asked: tuple[str, Ask]) -> None:
     service, ask = asked
     assert refused(lake, lake.as_role(who, service), ask)
+
+
+def test_whoever_deploys_sees_which_partitions_are_gone(lake: Lake) -> None:
+    service, ask = read_partitions()
+    assert not refused(lake, lake.as_person("deployer", service), ask)
 
 
 @pytest.mark.parametrize("asked", OPERATOR_MAY)

@@ -179,9 +179,13 @@ def test_what_a_stack_update_forgot_is_restored_from_the_ledger(catalog: Catalog
     publish_run(catalog, ledger, "activity", "r3", gold("r3"), versions(3))
     forget(catalog, lake)
     assert shown(catalog) is None
-    assert restore_pointers(catalog, ledger, "activity", [TABLE]) == [TABLE]
+    deployers = (
+        Catalog(lake.as_person("deployer", "glue"), lake.settings.gold_database),
+        Ledger(lake.as_person("deployer", "dynamodb"), lake.settings.ledger_table),
+    )
+    assert restore_pointers(*deployers, "activity", [TABLE]) == [TABLE]
     assert shown(catalog) == ("r3", versions(3))
-    assert restore_pointers(catalog, ledger, "activity", [TABLE]) == []
+    assert restore_pointers(*deployers, "activity", [TABLE]) == []
 
 
 def test_an_old_run_after_a_stack_update_restores_the_newer_gold(catalog: Catalog, ledger: Ledger, lake: Lake) -> None:
