@@ -116,9 +116,7 @@ def _verdict(lake: Lake, one: Upload, screen: Screen) -> FileOutcome:
         while True:
             slot = lake.ledger.slot(place)
             waited = time.monotonic() - started
-            if slot and slot.revision > one.before_revision and slot.judged_version_id == one.version_id:
-                break
-            if slot and slot.revision > one.before_revision + 1:
+            if slot and _is_judged(one, slot) and _is_settled(lake, slot):
                 break
             if waited > look:
                 raise_gate_error(lake, one.sent_at_ms, f"{one.path.name} was uploaded")
@@ -132,6 +130,19 @@ def _verdict(lake: Lake, one: Upload, screen: Screen) -> FileOutcome:
     outcome = FileOutcome(one, slot, record)
     _tell_verdict(screen, outcome)
     return outcome
+
+
+def _is_judged(one: Upload, slot: SlotState) -> bool:
+    ours = slot.judged_version_id == one.version_id
+    return slot.revision > one.before_revision + (0 if ours else 1)
+
+
+def _is_settled(lake: Lake, slot: SlotState) -> bool:
+    """Whether the batch holds what the slot says is in force: the gate writes the one after the other."""
+    if slot.in_force_file_id is None:
+        return True
+    entry = lake.ledger.batch(slot.pipeline, slot.batch).slots.get(slot.slot_id)
+    return entry is not None and (entry.file_id == slot.in_force_file_id or entry.revision > slot.revision)
 
 
 def _tell_verdict(screen: Screen, outcome: FileOutcome) -> None:
