@@ -1,13 +1,24 @@
 """Deployed crawlers, under their role from `iam/`, and the functions around them; Athena on what they found."""
 
 import json
+from dataclasses import replace
 
+import pytest
 from athena_client import Athena
 from crawling import ndjson, wait_until_ready
 
+from deploy import deploy_stack, settings_of
 from tests.lake import Lake
 
 FOLDER = "bronze/sales/transactions/year=2026/month=01/day=01"
+
+
+@pytest.fixture(scope="module")
+def lake(lake: Lake) -> Lake:
+    """The stack once more: what other tests leave in bronze would change the raw tables."""
+    config = replace(lake.config, prefix="crawls")
+    outputs = deploy_stack(lake.aws.session(), config, endpoint_url=lake.aws.endpoint_url)
+    return Lake(lake.aws, config, outputs, settings_of(outputs))
 
 
 def test_a_deployed_crawler_works_under_its_role_and_athena_reads_what_it_found(lake: Lake) -> None:
