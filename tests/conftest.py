@@ -19,8 +19,13 @@ settings.load_profile("tests")
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """The embedded AWS on a free port, with a state folder of its own."""
+    """The embedded AWS on a free port, with a state folder of its own.
+
+    Schedules go off only when a test lets time pass: some tests put its clock forward by days, and a sweep of its own
+    accord would then take the runs of other tests for late ones.
+    """
     with EmbeddedAws(tmp_path_factory.mktemp("aws") / "state") as running:
+        running.clock.hold()
         yield running
 
 

@@ -47,6 +47,7 @@ class Clock:
         self._done_until = time.time()
         self._lock = threading.RLock()
         self._stop = threading.Event()
+        self._held = False
         self._thread: threading.Thread | None = None
 
     def now(self) -> float:
@@ -87,6 +88,10 @@ class Clock:
         self._thread = threading.Thread(target=self._live, name="localaws-clock", daemon=True)
         self._thread.start()
 
+    def hold(self) -> None:
+        """From now on fire nothing by itself: what becomes due in real time is never fired, until time is let pass."""
+        self._held = True
+
     def stop(self) -> None:
         """Fire nothing more."""
         self._stop.set()
@@ -97,7 +102,7 @@ class Clock:
         while not self._stop.wait(_LOOKS_EVERY_SECONDS):
             with self._lock:
                 now = self.now()
-                while group := self._next(now):
+                while not self._held and (group := self._next(now)):
                     self._fire(group)
                 self._done_until = max(self._done_until, now)
 
@@ -128,6 +133,8 @@ class Clock:
         return waits
 
     def _move_to(self, moment: float) -> None:
+        """Observers are told before, too: what they have not seen yet must be of the time that now passes."""
+        self._tell()
         self._ahead_seconds = max(self._ahead_seconds, moment - time.time())
         self._tell()
 

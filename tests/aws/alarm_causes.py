@@ -164,8 +164,7 @@ CAUSES = {
     "{}-unbalanced": Cause((f"{DAILY}-unbalanced",), lose_rows),
     "{}-quarantine": Cause((f"{DAILY}-quarantine",), put_bad_rows),
     "{}-undelivered": Cause((f"{FOLLOWED}-derive-undelivered", "events-dlq"), refuse_delivery),
-    # Its metric is counted. Once other causes have moved the clock, it does not ring in time.
-    "{}-queue-age": Cause((), let_wait),
+    "{}-queue-age": Cause(("gate-queue-age",), let_wait),
 }
 """By the kind of alarm."""
 

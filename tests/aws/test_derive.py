@@ -266,7 +266,7 @@ def test_the_deployed_functions_make_publish_and_derive(lake: Lake, tmp_path: Pa
     """gold and publish as the workflow calls them; derive hears of it from the bus."""
     carts = Shop(lake, tmp_path, pipelines()["carts"])
     rows = "cart_id,customer_id,product_id,product_amount,product_price\n1,2,3,4,$1.50\n1,2,5,9,$1.00\n"
-    batch = carts.bring("carts/date=2027-03-01/a.csv", rows).batch
+    batch = carts.bring("carts/date=2027-03-15/a.csv", rows).batch
     plan = carts.commit(batch, "deployed")
     functions = lake.client("lambda")
     for name in ("gold", "publish"):

@@ -44,7 +44,9 @@ def test_a_person_may_say_yes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_operator_may_give_an_event_back_to_every_function_that_nobody_waits_for() -> None:
-    role = json.dumps(RESOURCES[logical_id("operator", "role")])
+    policies = RESOURCES[logical_id("operator", "role")]["Properties"]["Policies"]
+    statements = [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
+    allowed = json.dumps([one["Resource"] for one in statements if "lambda:InvokeFunction" in one["Action"]])
     for function in FUNCTIONS:
-        named = f':function:${{Prefix}}-{function.who}"' in role
+        named = f':function:${{Prefix}}-{function.who}"' in allowed
         assert named == function.asynchronous, function.who
