@@ -35,6 +35,25 @@ def test_a_deployed_crawler_works_under_its_role_and_athena_reads_what_it_found(
     assert {("t1", "2", "1.5"), ("t2", "1", "2.0")} <= {tuple(row) for row in athena.rows(query)}
 
 
+def test_a_file_of_another_format_does_not_stop_a_deployed_crawler(lake: Lake) -> None:
+    """It makes tables of its own of what does not fit together, whose names begin with the pipeline's: anybody who may
+    put a file into bronze, which the gate refuses a moment later, would stop the pipeline otherwise."""
+    rows = ndjson({"transaction_id": "t1", "quantity": 2, "price": 1.5})
+    before = tables(lake)
+    for key, body in (("transactions/odd.csv", "a,b\n1,2\n"), ("transactions/deep/odd.data", rows)):
+        lake.client("s3").put_object(Bucket=lake.bucket, Key=f"bronze/sales/{key}", Body=body.encode())
+    crawler = lake.named("sales-raw")
+    lake.client("glue").start_crawler(Name=crawler)
+    last = wait_until_ready(lake.aws, crawler)
+    assert last["Status"] == "SUCCEEDED", last
+    assert {name.split("_")[0] for name in tables(lake) - before} <= {"sales"}
+
+
+def tables(lake: Lake) -> set[str]:
+    database = lake.settings.gold_database.removesuffix("gold") + "bronze"
+    return {one["Name"] for one in lake.client("glue").get_tables(DatabaseName=database)["TableList"]}
+
+
 def test_the_deployed_functions_ask_and_answer_under_their_roles(lake: Lake) -> None:
     """The task of the token is over: `crawled` may answer it, is told so, and forgets it."""
     from localaws.task_tokens import token_of

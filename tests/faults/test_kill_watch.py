@@ -1,7 +1,10 @@
 """What the tests of killed processes rely on: that a reader notices what must not be, and that a process is dead."""
 
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +73,25 @@ def test_a_process_and_its_children_are_dead_at_the_write_that_was_asked_for() -
         assert process.wait(5) == -9
         assert process.stdout.read() == b"", "its child held the pipe open"
     assert killer.writes == ["s3:PutObject", "s3:UpdateItem"]
+
+
+def test_of_processes_with_the_same_credentials_the_one_whose_connection_it_is_sent_a_request() -> None:
+    code = "import socket, sys; one = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); input()"
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as running:
+        command = [sys.executable, "-c", code, str(server.getsockname()[1])]
+        ports = {}
+        for _ in range(2):
+            pipes = {"stdin": subprocess.PIPE, "env": {"KEY": "of-both"}}
+            process = running.enter_context(subprocess.Popen(command, **pipes))  # type: ignore[call-overload]
+            connection, (_, port) = server.accept()
+            running.enter_context(connection)
+            ports[process.pid] = port
+        victim = Victim("both", lambda: list(ports))
+        for process_id, port in ports.items():
+            request = replace(_request("of-both", "PutObject"), client_port=port)
+            assert victim.sender(request) == process_id
+            assert victim.sender(replace(request, access_key_id="other")) is None
+        assert victim.sender(replace(request, client_port=1)) is None
 
 
 def _request(key: str, operation: str) -> Request:

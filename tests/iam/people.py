@@ -30,7 +30,7 @@ class People:
             yield self
 
     def lake(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> Any:
-        """The JSON document of a command, which must end with one of these exit codes.
+        """The JSON document of a command, which must end with one of these exit codes and say something.
 
         Raises:
             AssertionError: it ended otherwise; with what it said.
@@ -39,4 +39,4 @@ class People:
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise AssertionError(f"lake {' '.join(arguments)}: {done.exception!r}\n{done.output}") from done.exception
         assert done.exit_code in codes, f"lake {' '.join(arguments)} ended with {done.exit_code}:\n{done.output}"
-        return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else None
+        return json.loads(done.stdout)

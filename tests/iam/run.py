@@ -32,7 +32,7 @@ def main(path: Path) -> None:
                     started = time.monotonic()
                     step()
                     print(f"{time.monotonic() - started:6.1f} s  {step.__doc__}", file=sys.stderr)
-                found = {"calls": _calls(record), "broken": sorted(story.broken), **_deployed(aws, open_lake())}
+                found = {"calls": _calls(record), "broken": story.broken, **_deployed(aws, open_lake())}
     path.write_text(json.dumps(found))
 
 
