@@ -45,7 +45,7 @@ test: setup-dev  ## Run all tests (but the record of all calls, which is part of
 faults: setup-dev  ## Faults, kills and races against the whole lake, with a report (more than an hour on 2 cores; SEED=n: one seed's schedules)
 	@tally=$$(mktemp -d); export LAKE_FAULTS=full LAKE_FAULTS_TALLY="$$tally"; \
 	if [ -n "$(SEED)" ]; then LAKE_FAULTS_SEED="$(SEED)" exec $(PY) -m pytest tests/faults/test_schedules_1.py; fi; \
-	ended=0; $(PY) -m pytest tests/faults -n 2 --dist loadfile || ended=$$?; \
+	ended=0; $(PY) -m pytest tests/faults -n 2 --dist loadfile --no-loadscope-reorder || ended=$$?; \
 	$(PY) -m tests.faults.report || ended=1; rm -r "$$tally"; exit $$ended
 
 check: setup-dev  ## Lint, types, template: everything that needs no running lake

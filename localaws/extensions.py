@@ -24,6 +24,7 @@ from localaws import (
     s3_encryption,
     s3_events,
     saving,
+    speed,
     stepfunctions,
     transport,
     users,
@@ -38,6 +39,7 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     """Install all hooks. `state_dir` is where they may keep files."""
     users.close_root_holes()
     transport.install()
+    speed.install()
     saving.install()
     s3_events.install()
     s3_encryption.install()

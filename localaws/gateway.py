@@ -80,23 +80,30 @@ class Gateway:
 
 
 def _counted(scope: Scope, send: Send) -> Send:
-    """`send`, which also counts the request as S3 does."""
+    """`send`, which also counts the request as S3 does, and says nothing to browsers unless one asks."""
     if scope["type"] != "http":
         return send
     from localaws.metrics import storage
 
     headers = {name.lower(): value for name, value in scope["headers"]}
     received, status, sent = int(headers.get(b"content-length", b"0")), 0, 0
+    of_browser = b"origin" in headers
 
     async def count(message: Any) -> None:
         nonlocal status, sent
         status = message.get("status", status)
         sent += len(message.get("body", b""))
+        if not of_browser and "headers" in message:
+            message = {**message, "headers": [one for one in message["headers"] if not _is_for_browsers(one[0])]}
         if message["type"] == "http.response.body" and not message.get("more_body"):
             storage.count_request(scope["method"], scope["path"], status, received, sent)
         await send(message)
 
     return count
+
+
+def _is_for_browsers(header: bytes) -> bool:
+    return header.lower().startswith(b"access-control-")
 
 
 async def _answer(send: Send, status: int, code: str, message: str) -> None:

@@ -10,6 +10,8 @@ the author of the SQL, and to the check of every result against its contract:
 - Quotients and averages of money: keep them as double, or compute in whole cents.
 """
 
+from functools import lru_cache
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
@@ -32,8 +34,9 @@ _DATES = (exp.TsOrDsAdd, exp.AddMonths, exp.DateAdd, exp.DateSub)
 _DAY_OF_WEEK = ("dow", "dayofweek")
 
 
+@lru_cache(256)
 def to_duckdb(sql: str, where: str) -> str:
-    """Translate one SELECT. `where` names its file in errors.
+    """Translate one SELECT. `where` names its file in errors. A container that stays warm translates each once.
 
     Raises:
         EngineError: it is not one SELECT that both engines understand in the same way.

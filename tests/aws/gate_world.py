@@ -97,6 +97,7 @@ class World:
             s3={"addressing_style": "path"},
             retries={"mode": "standard", "total_max_attempts": 2},
             max_pool_connections=32,
+            user_agent="tests",  # botocore's own is made up anew for every request
         )
         return self.session.client(service, endpoint_url=self.aws.endpoint_url, config=config)
 

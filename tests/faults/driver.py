@@ -239,7 +239,8 @@ class Driver:
             return False
         finally:
             self.depth = container
-            if handler != "gate":
+            if self.world.cloud.network.gold_touched:
+                self.world.cloud.network.gold_touched = False
                 self.reader.look()
         if answer is not None:
             answer.append(found)

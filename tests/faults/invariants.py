@@ -35,7 +35,7 @@ def check(driver: Driver) -> None:
     """Raises Violation where one of them does not hold."""
     in_force = {key: found for key in driver.uploads if (found := _check_slot(driver, key)) is not None}
     complete = _complete(driver, in_force)
-    driver.reader.look()
+    driver.reader.look(*DATASETS)
     for pipeline in DATASETS:
         batches = {batch for of, batch in complete if of == pipeline}
         wanted = _wanted(pipeline, batches, in_force)

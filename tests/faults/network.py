@@ -125,12 +125,15 @@ class Network:
         self.heard: Heard | None = None
         self.running: list[Attempt] = []
         """The attempts of the driver's thread, one inside the other."""
+        self.gold_touched = False
+        """Something of a container may have changed gold, or what the catalog says of it."""
 
     def __call__(self, request: Request) -> Decision:
         attempt = self.attempts.get(request.access_key_id)
         if attempt is None:
             return PASS
         decision = attempt.meet(request)
+        self.gold_touched = self.gold_touched or (decision.effect and touches_gold(request))
         heard = self.heard
         if heard is None or not decision.effect or decision.refusal is not None or request.service == "s3":
             return decision
@@ -163,6 +166,14 @@ class Network:
         if number == attempt.pause_at and attempt.meanwhile is not None and not attempt.dead:
             attempt.paused = True
             attempt.meanwhile()
+
+
+def touches_gold(request: Request) -> bool:
+    """Whether readers of gold may see something else after a request."""
+    if request.service == "s3":
+        of_gold = any(f"/{folder}/" in request.path for folder in ("gold", "exports")) or "delete" in request.query
+        return of_gold and request.method not in ("GET", "HEAD")
+    return request.service == "glue" and not request.operation.startswith(("Get", "BatchGet"))
 
 
 def _is_sending(frame: FrameType | None) -> bool:

@@ -12,10 +12,10 @@ from tests.faults.world import Cloud
 
 BLOCK = 25
 """Schedules of a seed."""
-BLOCKS = 20 if FULL else 1
+BLOCKS = 10 if FULL else 1
 """Of a file."""
-FILES = 2
-SAMPLE = 4
+FILES = 4
+SAMPLE = 2
 
 
 def seeds(file: int) -> list[int]:

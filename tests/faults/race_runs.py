@@ -8,14 +8,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import lakehouse.aws
 from lakehouse.batches.decide import run_needed
-from lakehouse.engines import duckdb
 from lakehouse.publish import partitions
 from lakehouse.silver import commit
 from tests.faults.contents import MARKER, Content, content
@@ -57,7 +55,6 @@ class Bench:
             mock.patch.object(lakehouse.aws, "_client", lambda service: self._clients[self._lane][service]),
             mock.patch.object(tempfile, "gettempdir", self._disk),
             mock.patch.object(partitions, "AT_ONCE", 1),
-            mock.patch.object(duckdb, "to_duckdb", cache(duckdb.to_duckdb)),  # the same few SELECTs again and again
             mock.patch.multiple(commit, **{name: self._stopping(name) for name in SILVER}),
         ):
             yield self

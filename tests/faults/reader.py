@@ -91,14 +91,13 @@ class Reader:
         self._right: set[tuple[object, ...]] = set()
         self._contents: dict[str, Content] = {}
 
-    def look(self) -> None:
-        """Read every gold table as it is shown now."""
+    def look(self, *pipelines: str) -> None:
+        """Read every gold table of these pipelines as it is shown now; without a name, of those that have run."""
         etags = self.world.objects("gold/")
-        for pipeline, tables in WHOLE.items():
-            for table in tables:
+        for pipeline in pipelines or sorted({pipeline for pipeline, _ in self.runs.values()}):
+            for table in WHOLE.get(pipeline, ()):
                 self._look_at_whole(pipeline, table, etags)
-        for pipeline, tables in PARTED.items():
-            for table in tables:
+            for table in PARTED.get(pipeline, ()):
                 self._look_at_parted(pipeline, table, etags)
 
     def silver(self, pipeline: str, versions: dict[str, int]) -> dict[str, list[Slot]]:

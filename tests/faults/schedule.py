@@ -72,7 +72,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
     first = list(range(days * len(NEEDED[pipeline])))
     rng.shuffle(first)
     arrivals = [Action("upload", pick, rng.choice(["clean", *CONTENTS]), rng.randrange(4)) for pick in first]
-    rest = [_action(rng) for _ in range(rng.randint(6, 12))]
+    rest = [_action(rng) for _ in range(rng.randint(5, 9))]
     return Schedule(pipeline, (*arrivals, *rest), rng.randrange(1000))
 
 

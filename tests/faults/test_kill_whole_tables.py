@@ -15,7 +15,7 @@ from tests.faults.kill_stories import Carts, Play, plans
 def story(aws: EmbeddedAws) -> Iterator[Carts]:
     """Told once already, so that there is gold, while readers look on."""
     lake = KillLake(aws)
-    with audience({"DuckDB": (by_duckdb(lake), 0.2), "Athena": (by_athena(lake), 0.5)}) as readers:
+    with audience({"DuckDB": (by_duckdb(lake), 1.0), "Athena": (by_athena(lake), 2.0)}) as readers:
         made = Carts(lake, readers)
         made.play({})
         yield made

@@ -1,4 +1,4 @@
-"""Under any schedule of duplicates, reordering, repeats and faults the four invariants hold. Part 1 of 2."""
+"""Under any schedule of duplicates, reordering, repeats and faults the four invariants hold. Part 1 of 4."""
 
 import pytest
 

@@ -98,6 +98,7 @@ class Cloud:
             s3={"addressing_style": "path"},
             retries={"mode": "standard", "total_max_attempts": TRIES},
             max_pool_connections=32,
+            user_agent="tests",  # botocore's own is made up anew for every request
         )
         clients = {
             service: session.client(service, endpoint_url=self.aws.endpoint_url, config=config) for service in SERVICES
