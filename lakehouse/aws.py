@@ -1,6 +1,7 @@
 """AWS clients of a Lambda or a job: one a service for the life of the container, configured by the environment."""
 
-from functools import cache
+import os
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
@@ -46,6 +47,16 @@ def client(service: str) -> Any:
     return _client(service)
 
 
+def session() -> boto3.Session:
+    """The container's session, for what takes credentials instead of a client: made once for each access key."""
+    return _session(os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_DEFAULT_REGION"))
+
+
 @cache
 def _client(service: str) -> Any:
     return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+
+
+@lru_cache(8)
+def _session(_access_key_id: str | None, _region: str | None) -> boto3.Session:
+    return boto3.Session()

@@ -3,9 +3,7 @@
 import os
 from typing import Any
 
-import boto3
-
-from lakehouse.aws import client
+from lakehouse.aws import client, session
 from lakehouse.contract.load import pipelines
 from lakehouse.ledger.store import Ledger
 from lakehouse.plan import RunRequest
@@ -21,7 +19,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     plan = commit_run(
         pipelines()[request.pipeline],
         request,
-        SilverStore.on_s3(settings.bucket, boto3.Session(), os.environ),
+        SilverStore.on_s3(settings.bucket, session(), os.environ),
         Ledger(client("dynamodb"), settings.ledger_table),
     )
     return plan.as_event()

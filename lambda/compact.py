@@ -5,9 +5,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import boto3
-
-from lakehouse.aws import client
+from lakehouse.aws import client, session
 from lakehouse.contract.load import pipelines
 from lakehouse.engines.duckdb_compact import store_compacted
 from lakehouse.events import due_at
@@ -20,7 +18,7 @@ from lakehouse.silver.table import SilverStore
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """An EventBridge schedule's event → what was compacted, a list of batches by `<pipeline>/<dataset>`."""
     settings, at = Settings.from_env(), due_at(event)
-    store = SilverStore.on_s3(settings.bucket, boto3.Session(), os.environ)
+    store = SilverStore.on_s3(settings.bucket, session(), os.environ)
     ledger = Ledger(client("dynamodb"), settings.ledger_table)
     memory_mb = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
     done = {}

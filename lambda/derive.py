@@ -5,10 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from lakehouse import notify
-from lakehouse.aws import client
+from lakehouse.aws import client, session
 from lakehouse.contract.load import pipelines
 from lakehouse.contract.model import GoldTable
 from lakehouse.engines.duckdb_run import run_duckdb
@@ -35,7 +33,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     def make(table: GoldTable) -> GoldResult:
         plan = RunPlan(said.pipeline, said.batch, said.run_id, "duckdb", said.versions, 0, slots=said.slots)
-        store = SilverStore.on_s3(settings.bucket, boto3.Session(), os.environ)
+        store = SilverStore.on_s3(settings.bucket, session(), os.environ)
         cache = SilverCache(client("s3"), settings.bucket, Path(tempfile.gettempdir()) / "silver")
         memory_mb = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
         former = former_files(ledger, pipeline, said.batch)

@@ -5,10 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from lakehouse import runs
-from lakehouse.aws import client
+from lakehouse.aws import client, session
 from lakehouse.contract.load import pipelines
 from lakehouse.engines.duckdb_run import run_duckdb
 from lakehouse.engines.former import former_files
@@ -31,7 +29,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         pipeline,
         plan,
         first_tables(pipeline),
-        SilverStore.on_s3(settings.bucket, boto3.Session(), os.environ),
+        SilverStore.on_s3(settings.bucket, session(), os.environ),
         former_files(ledger, pipeline, plan.batch),
         SilverCache(client("s3"), settings.bucket, Path(tempfile.gettempdir()) / "silver"),
         function_memory_mb=int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]),

@@ -1,6 +1,7 @@
 """Shared fixtures: one embedded AWS and one Spark session for the whole test session (for each of its workers)."""
 
 import atexit
+import gc
 import os
 from collections.abc import Iterator
 
@@ -62,6 +63,12 @@ def spark(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     session = builder.getOrCreate()
     yield session
     _end(session)
+
+
+def pytest_collection_finish() -> None:
+    """The emulator keeps much alive: Python would take a tenth of the time to look through it for garbage."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_unconfigure() -> None:

@@ -1,170 +1,47 @@
 """Each role may do its part and nothing else: asked of the running stack, with sessions of the roles themselves."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from role_questions import (
+    CRAWLER,
+    ERASED,
+    SILVER,
+    Ask,
+    answer_task,
+    change_role,
+    crawl,
+    crawl_elsewhere,
+    delete,
+    describe_run,
+    drop_gold_table,
+    drop_ledger,
+    erase,
+    get,
+    invoke,
+    list_ledger,
+    listing,
+    make_table,
+    publish,
+    put,
+    put_events,
+    query,
+    read_gold_table,
+    read_ledger,
+    read_partitions,
+    read_silver_table,
+    receive,
+    see_queue,
+    send,
+    start_job,
+    start_run,
+    write_ledger,
+)
 
 from tests.lake import Lake
 
-Ask = Callable[[Lake, Any], Any]
-
 REFUSED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "AuthorizationErrorException"}
-
-
-def put(key: str) -> tuple[str, Ask]:
-    return "s3", lambda lake, s3: s3.put_object(Bucket=lake.bucket, Key=key, Body=b"x")
-
-
-def get(key: str) -> tuple[str, Ask]:
-    return "s3", lambda lake, s3: s3.get_object(Bucket=lake.bucket, Key=key)
-
-
-def delete(key: str) -> tuple[str, Ask]:
-    return "s3", lambda lake, s3: s3.delete_object(Bucket=lake.bucket, Key=key)
-
-
-CRAWLER = "transactions-daily"
-"""A crawler that changes nothing."""
-
-SILVER, GOLD, QUARANTINE = "silver/activity/users", "gold/activity/user_activity", "quarantine/activity/users/f"
-ERASED = ("bronze/probe", f"{SILVER}/data/probe", f"{QUARANTINE}/probe", f"{GOLD}/run=r/a/probe")
-
-
-def erase(key: str) -> tuple[str, Ask]:
-    """Delete a version that is not there: the right is asked for first."""
-    return "s3", lambda lake, s3: s3.delete_object(Bucket=lake.bucket, Key=key, VersionId="no-such-version")
-
-
-def listing(prefix: str) -> tuple[str, Ask]:
-    return "s3", lambda lake, s3: s3.list_objects_v2(Bucket=lake.bucket, Prefix=prefix)
-
-
-def write_ledger() -> tuple[str, Ask]:
-    return "dynamodb", lambda lake, dynamodb: dynamodb.update_item(
-        TableName=lake.settings.ledger_table, Key={"pk": {"S": "probe"}, "sk": {"S": "probe"}}
-    )
-
-
-def read_ledger() -> tuple[str, Ask]:
-    return "dynamodb", lambda lake, dynamodb: dynamodb.get_item(
-        TableName=lake.settings.ledger_table, Key={"pk": {"S": "probe"}, "sk": {"S": "probe"}}
-    )
-
-
-def list_ledger() -> tuple[str, Ask]:
-    return "dynamodb", lambda lake, dynamodb: dynamodb.query(
-        TableName=lake.settings.ledger_table,
-        IndexName="by-kind",
-        KeyConditionExpression="kind_pipeline = :probe",
-        ExpressionAttributeValues={":probe": {"S": "probe"}},
-    )
-
-
-def drop_ledger() -> tuple[str, Ask]:
-    return "dynamodb", lambda lake, dynamodb: dynamodb.delete_table(TableName=lake.settings.ledger_table)
-
-
-def start_run(pipeline: str) -> tuple[str, Ask]:
-    return "stepfunctions", lambda lake, states: states.start_execution(
-        stateMachineArn=lake.settings.state_machine_arn_prefix + pipeline, name="probe", input="not JSON"
-    )
-
-
-def describe_run(machine: str) -> tuple[str, Ask]:
-    def ask(lake: Lake, states: Any) -> object:
-        machines = lake.settings.state_machine_arn_prefix.removesuffix(lake.named(""))
-        return states.describe_execution(executionArn=f"{machines.replace('stateMachine', 'execution')}{machine}:probe")
-
-    return "stepfunctions", ask
-
-
-def read_gold_table(name: str = "user_activity") -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.get_table(DatabaseName=lake.settings.gold_database, Name=name)
-
-
-def read_silver_table() -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.get_table(DatabaseName=lake.settings.silver_database, Name="activity_users")
-
-
-def drop_gold_table() -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.delete_table(DatabaseName=lake.settings.gold_database, Name="no_such_table")
-
-
-def start_job(name: str = "no-such-job") -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.start_job_run(JobName=lake.named(name))
-
-
-def publish() -> tuple[str, Ask]:
-    return "sns", lambda lake, sns: sns.publish(TopicArn=lake.settings.topic_arn, Message="probe")
-
-
-def invoke(who: str) -> tuple[str, Ask]:
-    return "lambda", lambda lake, client: client.invoke(
-        FunctionName=lake.named(who), InvocationType="DryRun", Payload=b"{}"
-    )
-
-
-def put_events(*sources: str) -> tuple[str, Ask]:
-    return "events", lambda lake, events: events.put_events(
-        Entries=[{"Source": source, "DetailType": "probe", "Detail": "{}"} for source in sources]
-    )
-
-
-def crawl(name: str) -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.start_crawler(Name=lake.named(name))
-
-
-def crawl_elsewhere() -> tuple[str, Ask]:
-    return "glue", lambda _, glue: glue.start_crawler(Name="somebody-elses")
-
-
-def answer_task(machine: str) -> tuple[str, Ask]:
-    """A token that the service makes no more, of a machine of the lake or of another one."""
-
-    def ask(lake: Lake, states: Any) -> object:
-        from localaws.task_tokens import token_of  # imports ministack, which reads its settings once
-
-        machines = lake.settings.state_machine_arn_prefix.removesuffix(lake.named(""))
-        return states.send_task_failure(taskToken=token_of(machines + machine))
-
-    return "stepfunctions", ask
-
-
-def read_partitions() -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.get_partitions(
-        DatabaseName=lake.settings.gold_database, TableName="user_activity"
-    )
-
-
-def make_table(layer: str, name: str = "no_such_table") -> tuple[str, Ask]:
-    return "glue", lambda lake, glue: glue.create_table(
-        DatabaseName=lake.outputs[f"{layer.capitalize()}Database"], TableInput={"Name": name}
-    )
-
-
-def send(queue: str) -> tuple[str, Ask]:
-    return "sqs", lambda lake, sqs: sqs.send_message(QueueUrl=lake.outputs[f"{queue}Url"], MessageBody="")
-
-
-def query() -> tuple[str, Ask]:
-    return "athena", lambda lake, athena: athena.start_query_execution(
-        QueryString="select 1", WorkGroup=lake.config.prefix
-    )
-
-
-def receive() -> tuple[str, Ask]:
-    return "sqs", lambda lake, sqs: sqs.receive_message(QueueUrl=lake.outputs["GateQueueUrl"])
-
-
-def see_queue() -> tuple[str, Ask]:
-    return "sqs", lambda lake, sqs: sqs.get_queue_attributes(QueueUrl=lake.outputs["GateQueueUrl"])
-
-
-def change_role() -> tuple[str, Ask]:
-    return "iam", lambda lake, iam: iam.delete_role_policy(RoleName=lake.named("gate"), PolicyName="no-such")
-
 
 ALLOWED = [
     ("gate", get("bronze/probe")),
@@ -456,46 +333,3 @@ def test_eraser_may_not_make_anything_itself(lake: Lake, asked: tuple[str, Ask])
 def test_operator_may_not_remove_versions(lake: Lake, key: str) -> None:
     service, ask = erase(key)
     assert refused(lake, lake.as_person("operator", service), ask)
-
-
-RULES = "arn:aws:events:us-east-1:000000000000:rule/"
-ALARMS = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
-DELIVERIES = [
-    ("gate", "events.amazonaws.com", RULES + "lakegate-arrivals", True),
-    ("gate", "events.amazonaws.com", RULES + "lakegate-failed-jobs", False),
-    ("gate", "events.amazonaws.com", RULES + "somebody-elses", False),
-    ("gate", "s3.amazonaws.com", "arn:aws:s3:::lakegate-lake-000000000000", False),
-    ("gate-dlq", "events.amazonaws.com", RULES + "lakegate-arrivals", False),
-    ("events-dlq", "events.amazonaws.com", RULES + "lakegate-arrivals", True),
-    ("events-dlq", "events.amazonaws.com", RULES + "lakegate-failed-jobs", True),
-    ("events-dlq", "events.amazonaws.com", RULES + "somebody-elses", False),
-    ("events-dlq", "events.amazonaws.com", RULES + "lakegate-no-rule-of-the-template", False),
-    ("notifications", "events.amazonaws.com", RULES + "lakegate-failed-jobs", True),
-    ("notifications", "events.amazonaws.com", RULES + "lakegate-finished-jobs", True),
-    ("notifications", "events.amazonaws.com", RULES + "lakegate-failed-crawlers", True),
-    ("notifications", "events.amazonaws.com", RULES + "lakegate-crawled", False),
-    ("functions-dlq", "events.amazonaws.com", RULES + "lakegate-crawled", False),
-    ("events-dlq", "events.amazonaws.com", RULES + "lakegate-carts-generate", True),
-    ("notifications", "events.amazonaws.com", RULES + "lakegate-arrivals", False),
-    ("notifications", "cloudwatch.amazonaws.com", ALARMS + "lakegate-gate-errors", True),
-    ("notifications", "cloudwatch.amazonaws.com", ALARMS + "somebody-elses", False),
-    ("notifications", "s3.amazonaws.com", "arn:aws:s3:::lakegate-lake-000000000000", False),
-]
-
-
-@pytest.mark.parametrize(("where", "service", "source", "allowed"), DELIVERIES)
-def test_a_service_may_deliver_only_what_the_lake_asked_for(
-    lake: Lake, where: str, service: str, source: str, allowed: bool
-) -> None:
-    """The emulator delivers events without asking the target's policy: here it is asked."""
-    from ministack.services import sns, sqs
-
-    name = lake.named(where)
-    if where == "notifications":
-        may = sns.topic_policy_allows
-        arn = lake.settings.topic_arn
-    else:
-        may = sqs.queue_policy_allows
-        arn = f"arn:aws:sqs:{lake.aws.region}:{lake.aws.account_id}:{name}"
-    assert may(arn, service, source, lake.aws.account_id) is allowed
-    assert may(arn, service, source, "111111111111") is False

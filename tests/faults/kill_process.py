@@ -40,7 +40,7 @@ class Victim:
         """
         key = request.access_key_id
         able = [one for one in self.process_ids() if key and key in _environment(one)]
-        if self.leads_group or not request.client_port:
+        if len(able) < 2 or self.leads_group or not request.client_port:
             return next(iter(able), None)
         sockets = _sockets(request.client_port)
         return next((one for one in able if sockets & _open_files(one)), None)

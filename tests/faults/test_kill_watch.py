@@ -92,6 +92,7 @@ def test_of_processes_with_the_same_credentials_the_one_whose_connection_it_is_s
             assert victim.sender(request) == process_id
             assert victim.sender(replace(request, access_key_id="other")) is None
         assert victim.sender(replace(request, client_port=1)) is None
+        assert Victim("one", lambda: list(ports)[:1]).sender(request) == next(iter(ports))
 
 
 def _request(key: str, operation: str) -> Request:

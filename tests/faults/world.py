@@ -25,6 +25,7 @@ from botocore.retries import quota, standard
 
 import lakehouse.aws
 from deploy.parts.catalog import hive_type
+from lakehouse.contract import load
 from lakehouse.contract.load import pipelines
 from lakehouse.contract.model import GoldTable, Pipeline
 from lakehouse.errors import LakeError
@@ -166,7 +167,7 @@ class World:
             "AWS_DEFAULT_REGION": self.cloud.aws.region,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         }
-        with mock.patch.dict(os.environ, env):
+        with mock.patch.dict(os.environ, env), mock.patch.object(load, "load_pipeline", _load_pipeline):
             yield self
 
     def invoke(self, handler: str, event: Event, attempt: Attempt | None = None, container: int = 0) -> Any:
@@ -260,6 +261,10 @@ class World:
             "PartitionKeys": keys_and_columns[0],
             "StorageDescriptor": {**PARQUET, "Columns": keys_and_columns[1], "Location": location},
         }
+
+
+_load_pipeline = cache(load.load_pipeline)
+"""The contracts of the tests do not change: they are read once, not anew for every invocation."""
 
 
 @dataclass(frozen=True)
