@@ -6,8 +6,9 @@ import pytest
 
 from tests.faults import tally
 from tests.faults.boundaries import Boundary, boundaries, calls
-from tests.faults.directed import SCENARIOS, strike_all, trace
+from tests.faults.directed import strike_all, trace
 from tests.faults.exempt import EXEMPT
+from tests.faults.scenarios import SCENARIOS
 from tests.faults.tally import FULL
 from tests.faults.world import ROOT, Cloud
 

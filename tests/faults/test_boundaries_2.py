@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.faults.directed import SCENARIOS, strike_all
+from tests.faults.directed import strike_all
+from tests.faults.scenarios import SCENARIOS
 from tests.faults.tally import FULL
 from tests.faults.world import Cloud
 

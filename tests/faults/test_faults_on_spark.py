@@ -10,9 +10,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.faults import tally
-from tests.faults.directed import ONE, SOLD, STALL, all_is_well, step_until
 from tests.faults.driver import Driver
 from tests.faults.network import CRASHES, KINDS, Attempt
+from tests.faults.scenarios import ONE, SOLD, STALL, all_is_well, step_until
 from tests.faults.tally import FULL
 from tests.faults.world import Cloud, Event, World, glue_script
 
