@@ -21,6 +21,7 @@ from localaws import (
     redshift,
     request_arns,
     role_use,
+    roles,
     s3_encryption,
     s3_events,
     saving,
@@ -43,6 +44,7 @@ def install(endpoint_url: str, state_dir: Path) -> None:
     saving.install()
     s3_events.install()
     s3_encryption.install()
+    roles.install()
     lambdas.install()
     lambda_async.install()
     event_targets.install()

@@ -3,7 +3,8 @@
 *ministack*: a worker inherits the whole environment of the server (credentials files, profiles, PYTHONPATH of whoever
 started it); every exception of a handler is a `Runtime.HandlerError`; workers outlive a server that stops; an attempt
 that began before a function's code was replaced starts a worker with the old code afterwards, which is then kept warm;
-a function gets credentials of its role whether or not the role trusts Lambda.
+a worker that cannot start takes all others of its function with it, at work or just starting; a function gets
+credentials of its role whether or not the role trusts Lambda.
 *AWS*: a function gets its own variables and the runtime's; an invocation's error carries the exception's class name and
 stack trace, which Step Functions matches in `Retry` and `Catch`; every attempt runs the code as it is then; a role that
 does not trust Lambda on behalf of the function is refused.
@@ -39,7 +40,7 @@ _stopping = threading.Event()
 
 _spawn, _invoke = lambda_runtime.Worker._spawn, lambda_runtime.Worker.invoke
 _execute_warm, _poll_sqs = lambda_svc._execute_function_warm, lambda_svc._poll_sqs
-_acquire = lambda_runtime.acquire_worker
+_acquire, _invalidate = lambda_runtime.acquire_worker, lambda_runtime.invalidate_worker
 
 
 def install() -> None:
@@ -55,7 +56,7 @@ def install() -> None:
     lambda_runtime.subprocess = _Subprocess()
     lambda_runtime.Worker._spawn, lambda_runtime.Worker.invoke = spawn, invoke
     lambda_svc._execute_function_warm, lambda_svc._poll_sqs = execute_warm, poll_sqs
-    lambda_svc.acquire_worker = acquire
+    lambda_svc.acquire_worker, lambda_svc.invalidate_worker = acquire, invalidate
 
 
 def end_all(seconds: float = 10) -> None:
@@ -90,10 +91,13 @@ def invoke(worker: Any, event: Any, request_id: str, **options: Any) -> Result:
 
 def execute_warm(function: Any, event: Any, request_id: str) -> Result:
     """Run one invocation; an error body as AWS writes it: errorMessage, errorType, requestId, stackTrace."""
-    _local.result = {}
+    _local.result, _local.worker = {}, None
     if not _may_work(function.get("config") or function):
         return {"error": True, "body": {"errorMessage": _NO_ROLE, "errorType": "AccessDeniedException"}}
-    answer: Result = _execute_warm(_with_latest_code(function), event, request_id)
+    try:
+        answer: Result = _execute_warm(_with_latest_code(function), event, request_id)
+    finally:
+        _local.worker = None
     failure: Result = _local.result
     if answer.get("error") and failure.get("type"):
         answer["body"] = {
@@ -117,11 +121,26 @@ def acquire(name: str, config: Any, code_zip: bytes, **options: Any) -> tuple[An
     while True:
         worker, how = _acquire(name, config, code_zip, **options)
         if worker is None or worker.code_zip == code_zip:
+            _local.worker = worker
             return worker, how
-        with lambda_runtime._lock:
-            for workers in lambda_runtime._workers.values():
-                workers[:] = [other for other in workers if other is not worker]
-        worker.kill()
+        _end(worker)
+
+
+def invalidate(name: str, **which: Any) -> None:
+    """End a function's workers; where one of them has failed its invocation, only that one."""
+    worker = getattr(_local, "worker", None)
+    if worker is None:
+        _invalidate(name, **which)
+    else:
+        _end(worker)
+
+
+def _end(worker: Any) -> None:
+    """Take a worker out of its pool and end it."""
+    with lambda_runtime._lock:
+        for workers in lambda_runtime._workers.values():
+            workers[:] = [other for other in workers if other is not worker]
+    worker.kill()
 
 
 def process_ids(function: str) -> list[int]:

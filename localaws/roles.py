@@ -3,7 +3,8 @@
 ministack does this for Lambda alone: its Step Functions call every service without asking anyone, and its Glue jobs
 run as root. Here a job or a task gets a session of its role, and what the role may not do is refused to it. The role's
 trust policy is judged as on AWS: for the resource that the service works for (`aws:SourceArn`, `aws:SourceAccount`), or
-by what Redshift gives instead (`sts:ExternalId`).
+by what Redshift gives instead (`sts:ExternalId`). And ministack forgets expired sessions by a walk through its table,
+which fails when another thread adds one meanwhile: here it does not.
 """
 
 import json
@@ -21,6 +22,18 @@ SESSION_SECONDS = 12 * 3600
 
 class RoleError(Exception):
     """The service cannot assume the role: it does not exist, or does not trust the service."""
+
+
+def install() -> None:
+    """Put our own function in the place of ministack's."""
+    sts._evict_expired_sessions = forget_expired
+
+
+def forget_expired() -> None:
+    """Drop sessions whose time is over; others may come and go meanwhile."""
+    for key, session in list(sts._sessions.items()):
+        if sts._session_expired(session):
+            sts._sessions.pop(key, None)
 
 
 @dataclass(frozen=True)

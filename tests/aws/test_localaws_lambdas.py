@@ -1,15 +1,18 @@
 """Lambda functions see what AWS would show them, and their errors have names."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from glue_job import make_role
 from test_localaws_cloudformation import LAMBDA_TRUST, code
 from workflow import execute, make_machine
 
-from localaws import EmbeddedAws
+from localaws import EmbeddedAws, lambdas
 
 
 def make_function(aws: EmbeddedAws, name: str, text: str, *statements: dict[str, Any], **settings: Any) -> str:
@@ -122,3 +125,41 @@ def _replaced(aws: EmbeddedAws, name: str) -> dict[str, Any]:
     before = dict(lambda_svc._functions[name])
     aws.client("lambda").update_function_code(FunctionName=name, ZipFile=code(text.format("new")))
     return before
+
+
+def test_a_worker_that_cannot_start_harms_no_other(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ministack.core import lambda_runtime
+
+    text = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return 'done'"
+    name = make_function(aws, "one-of-two", text, Timeout=30)
+    start = lambda_runtime.Worker._spawn
+
+    def fail(worker: Any) -> None:
+        monkeypatch.setattr(lambda_runtime.Worker, "_spawn", start)
+        raise RuntimeError("no memory")
+
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(invoke, aws, name, 3)
+        while not lambdas.process_ids(name):
+            time.sleep(0.05)
+        monkeypatch.setattr(lambda_runtime.Worker, "_spawn", fail)
+        assert invoke(aws, name, 0)["payload"]["errorMessage"] == "no memory"
+        assert not working.done()
+        assert working.result() == {"error": None, "payload": "done"}
+    assert invoke(aws, name, 0)["payload"] == "done"
+
+
+def test_sessions_come_while_expired_ones_go(aws: EmbeddedAws) -> None:
+    from ministack.services import sts
+
+    class Busy(dict[str, Any]):
+        """Looked at, it lets another thread add a session."""
+
+        def get(self, key: str, default: Any = None) -> Any:
+            sts._sessions[f"ASIA{uuid4().hex}"] = {}
+            return super().get(key, default)
+
+    sts._sessions |= {"ASIABUSY": Busy(), "ASIAOLD": {"Expiration": 1}}
+    sts.register_session("ASIANEW", {})
+    assert "ASIANEW" in sts._sessions
+    assert "ASIAOLD" not in sts._sessions

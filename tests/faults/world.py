@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -263,8 +263,13 @@ class World:
         }
 
 
-_load_pipeline = cache(load.load_pipeline)
-"""The contracts of the tests do not change: they are read once, not anew for every invocation."""
+_known_pipeline = lru_cache(64)(lambda folder, _written, load=load.load_pipeline: load(folder))
+
+
+def _load_pipeline(folder: Path) -> Pipeline:
+    """A contract is read when its file is new or has changed, not anew for every invocation."""
+    written = (folder / load.FILE).stat()
+    return _known_pipeline(folder, (written.st_mtime_ns, written.st_size))
 
 
 @dataclass(frozen=True)
