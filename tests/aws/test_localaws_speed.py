@@ -42,6 +42,19 @@ def _change(value: Any) -> None:
         value = inner
 
 
+def test_a_bucket_is_found_whosever_it_is(aws: EmbeddedAws) -> None:
+    from ministack.core.responses import request_scope
+    from ministack.services import s3
+
+    from localaws import emulator
+
+    aws.client("s3").create_bucket(Bucket="whose-is-it")
+    for caller in (emulator.ACCOUNT_ID, "999999999999"):
+        with request_scope(caller, emulator.REGION):
+            assert s3._bucket_owner_account("whose-is-it") == emulator.ACCOUNT_ID
+            assert s3._bucket_owner_account("nobodys") is None
+
+
 @pytest.mark.parametrize("origin", [None, "http://page.example"])
 def test_only_a_browser_is_told_what_pages_may_do(aws: EmbeddedAws, origin: str | None) -> None:
     client = aws.session().client("dynamodb", endpoint_url=aws.endpoint_url)

@@ -20,7 +20,7 @@ ORDERS = [tuple(int(step in second) for step in range(2 * STEPS)) for second in 
 """Every order of the steps of two runs."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bench(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     world = World(Cloud(aws), tmp_path_factory.mktemp("race"))
     with Bench(world).at_work() as bench:
