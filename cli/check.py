@@ -112,6 +112,11 @@ def _recompute(pipeline: Pipeline, files: Mapping[str, Sequence[Path]]) -> Mappi
     return expected
 
 
+def _as_text(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[str | None, ...]]:
+    """The rows, to be shown. DuckDB needs a package more for Python's own timestamps."""
+    return connection.execute(f"select columns(*)::varchar from ({select})").fetchall()
+
+
 def _compare(table: GoldTable, expected: pa.Table, gold: GoldFiles) -> int:
     """The number of rows, when both sides hold the same ones equally often."""
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
@@ -123,8 +128,8 @@ def _compare(table: GoldTable, expected: pa.Table, gold: GoldFiles) -> int:
         # As many rows on both sides, all of one side different, and each of them on the other side: the same rows.
         if rows == found == _count(connection, f"{want} intersect {have}"):
             return rows
-        missing = connection.execute(f"({want}) except all ({have})").fetchall()
-        surplus = connection.execute(f"({have}) except all ({want})").fetchall()
+        missing = _as_text(connection, f"({want}) except all ({have})")
+        surplus = _as_text(connection, f"({have}) except all ({want})")
     shown = [f"  expected {row}" for row in missing[:SHOWN]] + [f"  found    {row}" for row in surplus[:SHOWN]]
     raise CliError(
         f"Gold table '{table.name}' is wrong: {count_text(len(missing), 'row')} missing, "

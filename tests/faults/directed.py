@@ -56,12 +56,17 @@ def _play(cloud: Cloud, folder: Path, scenario: Scenario, attempt: Attempt) -> A
 
 def strikes(calls: list[Call], known: set[str]) -> Iterator[tuple[int, str]]:
     """What is to strike a scenario: each kind of fault at each boundary that no scenario before it had (`known`, which
-    grows), and at the others a crash after the effect: what comes before and what follows differs by scenario."""
+    grows), and at the others that write a crash after the effect: what comes before and what follows differs by
+    scenario."""
     seen: set[str] = set()
     for number, call in enumerate(calls):
-        if call.boundary not in seen:
-            seen.add(call.boundary)
-            yield from ((number, kind) for kind in (("crash_after",) if call.boundary in known else KINDS))
+        if call.boundary in seen:
+            continue
+        seen.add(call.boundary)
+        if call.boundary not in known:
+            yield from ((number, kind) for kind in KINDS)
+        elif call.writes:
+            yield number, "crash_after"
     known |= seen
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from localaws.interception import PASS, Decision, Request
+from tests.faults.network import READS
 
 Moment = Literal["before", "after"]
 MOMENTS: tuple[Moment, ...] = ("before", "after")
-_READS = ("Get", "Head", "List", "Describe", "Query", "Scan", "BatchGet", "Select", "Decrypt", "GenerateDataKey")
 _BESIDE_THE_POINT = ("logs", "monitoring")
-"""Services that only take down what was said. Whatever else does not read is a write, a new call too."""
+"""Services that only take down what was said."""
 _PATIENCE_SECONDS = 10.0
 
 
@@ -87,7 +87,7 @@ class Killer:
 
 def is_write(request: Request) -> bool:
     """Whether a request may change what others see."""
-    return request.service not in _BESIDE_THE_POINT and not request.operation.startswith(_READS)
+    return request.service not in _BESIDE_THE_POINT and not request.operation.startswith(READS)
 
 
 def _sockets(port: int) -> set[str]:

@@ -33,6 +33,8 @@ CRASHES = ("crash_before", "crash_after")
 KINDS = (*CRASHES, "lost", "throttled", "error")
 """The process dies before the request reaches AWS, or after its effect; the answer is lost after the effect, and the
 SDK may repeat; AWS throttles; AWS answers with an internal error."""
+READS = ("Get", "Head", "List", "Describe", "Query", "Scan", "BatchGet", "Select", "Decrypt", "GenerateDataKey")
+"""How operations begin that change nothing. Whatever else is a write, a new call too."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Call:
     @property
     def boundary(self) -> str:
         return f"{self.site} {self.operation}"
+
+    @property
+    def writes(self) -> bool:
+        return not self.operation.startswith(READS)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from tests.faults.scenarios import ONE, SOLD, STALL, all_is_well, step_until
 from tests.faults.tally import FULL
 from tests.faults.world import Cloud, Event, World, glue_script
 
-PLACES = (0, 35, 55, 95) if FULL else (40,)
+PLACES = (0, 50, 95) if FULL else (40,)
 """Percent of the way through a job."""
 CLEAN_CALLS: dict[str, int] = {}
 

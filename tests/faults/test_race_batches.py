@@ -75,7 +75,7 @@ def test_three_batches_in_orders_drawn_from_seeds(bench: Bench, pipeline: str) -
 @pytest.mark.parametrize("batches", [2, 3])
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_batches_that_take_turns_at_every_call(bench: Bench, pipeline: str, batches: int) -> None:
-    for number in range(10 if tally.FULL else 1):
+    for number in range(6 if tally.FULL else 1):
         bench.call_by_call(corrected(bench, pipeline, DAYS[:batches]), f"{pipeline}-{batches}-{number}")
         bench.check(pipeline)
         tally.add("interleavings")

@@ -1,5 +1,6 @@
 """The demo's comparison of gold with the recomputation: equal rows in any order pass, any difference fails."""
 
+import sys
 from pathlib import Path
 
 import duckdb
@@ -41,3 +42,15 @@ def test_the_same_rows_in_another_order_are_equal(tmp_path: Path) -> None:
 def test_a_cent_a_null_a_row_more_or_less_is_found(tmp_path: Path, gold: str, message: str) -> None:
     with pytest.raises(CliError, match=message):
         _outcome(tmp_path, gold)
+
+
+def test_wrong_timestamps_are_shown_without_packages_that_only_tests_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytz", None)
+    table = GoldTable("p", "t", "", (Column("at", "timestamp"),), ("at",))
+    path = tmp_path / "gold.parquet"
+    duckdb.sql("select timestamptz '2026-01-01 10:00:00+00' as at").write_parquet(str(path))
+    expected = duckdb.sql("select timestamptz '2026-01-01 10:00:01+00' as at").to_arrow_table()
+    with pytest.raises(CliError, match=r"expected \('2026-01-01 10:00:01\+00',\)"):
+        _compare(table, expected, GoldFiles("t", "s3://b/x/", "run", {}, (path,), 1))
