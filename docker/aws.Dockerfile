@@ -13,5 +13,5 @@ COPY --chown=lake:lake scripts scripts
 COPY --chown=lake:lake localaws localaws
 RUN make setup
 COPY --chown=lake:lake . .
-ENTRYPOINT [".venv/bin/python", "-m", "docker.run_job"]
+ENTRYPOINT [".venv/bin/python", "-m", "scripts.run_in_image"]
 CMD ["carts", "/jobs"]

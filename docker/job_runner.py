@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Any
 
 HOME = Path(__file__).resolve().parent
+NO_RENAMING = {
+    "spark.hadoop.fs.s3a.committer.name": "magic",
+    "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3": "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory",
+    "spark.sql.sources.commitProtocolClass": "org.apache.spark.internal.io.cloud.PathOutputCommitProtocol",
+    "spark.sql.parquet.output.committer.class": "org.apache.spark.internal.io.cloud.BindingParquetOutputCommitter",
+}
+"""A rename copies, and S3A of Hadoop 3.3 refuses to copy encrypted objects without TLS, which the embedded AWS has not.
+Where Spark has its classes for clouds, files are written in their place."""
 _POLL_SECONDS = 0.2
+_LINGER_SECONDS = 5
+"""The first container to end ends the other, and it is that one's exit code that counts."""
 
 
 def command(request: dict[str, Any], home: Path) -> list[str]:
     """The spark-submit line: what Glue sets by itself for a job with `--datalake-formats delta`, and the endpoint."""
+    spark = Path(os.environ.get("SPARK_HOME", "/usr/lib/spark"))
     conf = {
         "spark.master": "local[2]",
         "spark.ui.enabled": "false",
@@ -35,7 +46,9 @@ def command(request: dict[str, Any], home: Path) -> list[str]:
             "spark.hadoop.fs.s3a.path.style.access": "true",
             "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
         }
-    line = [str(Path(os.environ.get("SPARK_HOME", "/usr/lib/spark"), "bin", "spark-submit"))]
+        if list((spark / "jars").glob("*spark-hadoop-cloud_*.jar")):
+            conf |= NO_RENAMING
+    line = [str(spark / "bin" / "spark-submit")]
     for name, value in conf.items():
         line += ["--conf", f"{name}={value}"]
     line += ["--jars", (home / "delta-jars").read_text().strip(), "--py-files", str(home / "lakegate.zip")]
@@ -67,6 +80,7 @@ def main() -> None:
             if not path.with_suffix(".exit").exists():
                 print(f"{path.stem}: ended with {run(path)}", flush=True)
         time.sleep(_POLL_SECONDS)
+    time.sleep(_LINGER_SECONDS)
 
 
 if __name__ == "__main__":

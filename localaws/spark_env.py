@@ -64,7 +64,7 @@ class AwsAccess:
 
 # Files appear where they belong when the job commits: nothing is renamed, which on S3 is a copy.
 # https://hadoop.apache.org/docs/r3.3.4/hadoop-aws/tools/hadoop-aws/committers.html
-_MAGIC_COMMITTER = {
+MAGIC_COMMITTER = {
     "spark.hadoop.fs.s3a.committer.name": "magic",
     "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3": "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory",
     "spark.sql.sources.commitProtocolClass": "org.apache.spark.internal.io.cloud.PathOutputCommitProtocol",
@@ -132,7 +132,7 @@ def local_conf(access: AwsAccess | None = None, delta: bool = True) -> dict[str,
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
         "spark.hadoop.fs.s3a.aws.credentials.provider": "com.amazonaws.auth.EnvironmentVariableCredentialsProvider",
-        **_MAGIC_COMMITTER,
+        **MAGIC_COMMITTER,
     }
     if access is not None and access.endpoint_url:
         conf |= {

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localaws.spark_env import DELTA_CONF
+from localaws.spark_env import DELTA_CONF, MAGIC_COMMITTER
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
@@ -33,6 +33,7 @@ def loaded(name: str) -> ModuleType:
 
 
 BASE, RUNNER = loaded("base"), loaded("job_runner")
+AWS = (DOCKER / "aws.Dockerfile").read_text()
 
 
 def test_both_files_build_on_aws_own_image_unless_told_otherwise() -> None:
@@ -94,6 +95,24 @@ def test_the_image_sets_for_delta_what_the_job_has_in_the_account(tmp_path: Path
     assert "s3cr" not in " ".join(line)
     account = RUNNER.command({"arguments": [], "environment": {"AWS_REGION": "us-east-1"}}, tmp_path)
     assert "fs.s3a" not in " ".join(account).replace("org.apache.hadoop.fs.s3a", "")
+
+
+def test_nothing_is_renamed_where_spark_can_do_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    (tmp_path / "delta-jars").write_text("d.jar")
+    (tmp_path / "jars").mkdir()
+    request = {"arguments": [], "environment": {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "us-east-1"}}
+    assert "commitProtocolClass" not in " ".join(RUNNER.command(request, tmp_path))
+    (tmp_path / "jars" / "org.apache.spark_spark-hadoop-cloud_2.12-3.5.5.jar").touch()
+    assert {f"{name}={value}" for name, value in MAGIC_COMMITTER.items()} <= set(RUNNER.command(request, tmp_path))
+
+
+def test_the_container_of_the_embedded_aws_starts_what_is_there() -> None:
+    """No installed package has its name: `docker` is one, and `python -m docker.…` would find that."""
+    (found,) = re.findall(r'^ENTRYPOINT \["\.venv/bin/python", "-m", "([\w.]+)"\]$', AWS, re.MULTILINE)
+    spec = importlib.util.find_spec(found)
+    assert spec is not None
+    assert Path(str(spec.origin)).is_relative_to(ROOT)
 
 
 @pytest.mark.parametrize("code", [0, 3])

@@ -1,4 +1,4 @@
-"""`python -m docker.run_job PIPELINE FOLDER`: gold made by a Glue job in Glue's image, against this lake.
+"""`python -m scripts.run_in_image PIPELINE FOLDER`: gold made by a Glue job in Glue's image, against this lake.
 
 Runs beside the embedded AWS. It brings sample files, which the gate judges and a first run commits, here on DuckDB;
 then it starts a run of its own, whose job the container of Glue's image finds in FOLDER (see docker/job_runner.py),
@@ -95,7 +95,7 @@ def main() -> None:
     lake = bring_up(Screen())
     pipeline = lake.pipeline(given.pipeline)
     _lake("demo", pipeline.name, "--rows", str(ROWS), "--engine", "duckdb")
-    first = max(lake.ledger.runs(pipeline.name), key=lambda run: run.started_at or "")
+    first = max((run for run in lake.ledger.runs(pipeline.name) if run.gold), key=lambda run: run.gold_at or "")
     admin = session(lake.home, lake.region, "admin")
     submit = ImageSubmit(admin, lake.settings, lake.server.endpoint_url, folder=given.folder)
     second = submit.run(pipeline, first.batch)
