@@ -1,9 +1,8 @@
 """Counts what small runs use on the embedded AWS: `python -m scripts.cost.count [PIPELINE…]` writes counted.toml.
 
 Each pipeline runs twice on DuckDB and then once on Spark, in a lake of its own; the last run of each is counted, when
-tables are there. Every
-HTTP request is seen on its way. What AWS does inside itself (starting functions, reading queues, delivering events) is
-no request here, and is added where the quantities are scaled.
+tables are there. Every HTTP request is seen on its way. What AWS does inside itself (starting functions, reading
+queues, delivering events) is no request here, and is added where the quantities are scaled.
 """
 
 import re
